@@ -1,0 +1,1 @@
+"""Datasets, models with their versions and aliases, and API keys."""

@@ -1,0 +1,124 @@
+"""The database: engines for SQLite and PostgreSQL, and the one place that commits."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+BUSY_TIMEOUT_SECONDS = 10
+IDLE_IN_TRANSACTION_SECONDS = 15
+
+
+class Database:
+    """A pool of connections to one database.
+
+    SQLite runs in WAL mode with ``synchronous=FULL``; every writing transaction begins with ``BEGIN IMMEDIATE``, since
+    a deferred one that reads before it writes fails at once when another writer is active.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = (
+            _sqlite_engine(self.url.database, pool_size) if self.is_sqlite else _postgres_engine(url, pool_size)
+        )
+        self._writing = self.engine.execution_options(epochd_writing=True)
+        # SQLite's own wait for the write lock polls with growing sleeps; threads of one process queue here instead.
+        self._write_lock: Any = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A writing session; committed when the block ends well, rolled back when it raises."""
+        with self._write_lock, Session(self._writing, expire_on_commit=False) as session:
+            try:
+                yield session
+                session.commit()
+            except BaseException:
+                session.rollback()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads; keep it short. What it returned stays usable afterwards."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def now(session: Session) -> datetime:
+    """The database's clock, in UTC: the only clock that leases are judged by.
+
+    SQLite has no server, so its clock is that of the machine that all its users share.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.now(UTC)
+    with session.no_autoflush:  # looking at the clock must not write half a change
+        instant = session.scalar(select(text("clock_timestamp()")))
+    assert isinstance(instant, datetime)
+    return instant.astimezone(UTC)
+
+
+def _sqlite_engine(path: str | None, pool_size: int) -> Engine:
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        f"sqlite:///{path or ''}",
+        pool_size=pool_size,
+        max_overflow=50,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # BEGIN is ours, below
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_SECONDS}000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("epochd_writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=20,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3},
+    )
+    # A machine that vanishes in the middle of a transaction must not hold its rows for the server's usual two hours.
+    settings = {
+        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+    }
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: Any) -> None:
+        with connection.cursor() as cursor:
+            for name, value in settings.items():
+                cursor.execute(f"SET {name} = '{value}'")
+        connection.commit()
+
+    return engine

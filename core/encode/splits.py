@@ -1,0 +1,39 @@
+"""Stratified draws: the same share of every class, decided by a seed alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def permutation(count: int, *seeds: int) -> NDArray[np.int64]:
+    """0..count-1 in an order that the seeds decide.
+
+    It sorts PCG64's raw numbers, the part of NumPy's random streams that is promised never to change.
+    """
+    raw = np.random.PCG64(np.random.SeedSequence(seeds)).random_raw(count)
+    return np.argsort(raw, kind="stable")
+
+
+def stratified(targets: NDArray[np.int64], count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices (rest, drawn): ``count`` samples drawn in proportion to the classes, both in ascending order.
+
+    Every class keeps at least one sample in the rest. ValueError when that leaves too few to draw from.
+    """
+    sizes = np.bincount(targets)
+    spare = np.maximum(sizes - 1, 0)
+    if not 0 < count <= spare.sum():
+        raise ValueError(
+            f"cannot hold out {count} of {len(targets)} samples in {np.count_nonzero(sizes)} classes: every class "
+            "needs a sample to train on, and at least one sample must be held out"
+        )
+    share = count * sizes / len(targets)
+    quota = np.minimum(share.astype(np.int64), spare)
+    # the largest remainders get what rounding down left over
+    while (missing := count - int(quota.sum())) > 0:
+        room = np.flatnonzero(quota < spare)
+        order = room[np.argsort(-(share - quota)[room], kind="stable")]
+        quota[order[:missing]] += 1
+    shuffled = permutation(len(targets), seed)
+    drawn = np.concatenate([shuffled[targets[shuffled] == label][:number] for label, number in enumerate(quota)])
+    mask = np.zeros(len(targets), bool)
+    mask[drawn] = True
+    return np.flatnonzero(~mask), np.flatnonzero(mask)

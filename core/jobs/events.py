@@ -1,0 +1,86 @@
+"""What is written about a job, and the two ways to write it: on a locked row, or fenced by a lease."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from core.db import now
+from core.errors import LeaseLost, NotFound
+from core.tables import Job, JobEvent, Metric
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A worker's claim on a job; ``attempt`` is the fencing token."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row of a job's history, before it has a number."""
+
+    type: str
+    message: str
+    data: dict[str, Any] = field(default_factory=dict)
+    level: Literal["info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True)
+class Points:
+    """Metric values measured together: (name, step, value) each. They share one ``seq``."""
+
+    points: list[tuple[str, int, float]]
+
+
+Entry = Event | Points
+
+
+def locked(session: Session, job_id: str, tenant: str | None = None) -> Job:
+    """The job's row, locked until the transaction ends.
+
+    Raises:
+        NotFound: no such job, or it is another tenant's.
+    """
+    statement = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    job = session.scalar(statement)
+    if job is None or tenant not in (None, job.tenant):
+        raise NotFound(f"there is no job {job_id}")
+    return job
+
+
+def append(session: Session, job: Job, *entries: Entry) -> None:
+    """Number the entries and store them; the job's row must be locked."""
+    first = job.last_seq + 1
+    job.last_seq += len(entries)
+    store(session, job.id, job.attempt, first, entries, now(session))
+
+
+def store(session: Session, job_id: str, attempt: int, first: int, entries: Iterable[Entry], at: datetime) -> None:
+    """Insert entries with consecutive numbers from ``first``."""
+    for seq, entry in enumerate(entries, first):
+        if isinstance(entry, Points):
+            rows = [{"job_id": job_id, "name": n, "step": s, "value": v, "seq": seq} for n, s, v in entry.points]
+            session.execute(insert(Metric), rows)
+        else:
+            row = {"job_id": job_id, "seq": seq, "attempt": attempt, "created_at": at, **vars(entry)}
+            session.execute(insert(JobEvent), row)
+
+
+def advance(session: Session, lease: Lease, count: int, **changes: object) -> int:
+    """Reserve ``count`` numbers under the lease (this takes the row's lock); returns the first of them.
+
+    Raises:
+        LeaseLost: the lease was given to another attempt, or the job is no longer running.
+    """
+    mine = (Job.id == lease.job_id, Job.attempt == lease.attempt, Job.state == "running")
+    statement = update(Job).where(*mine).values(last_seq=Job.last_seq + count, **changes).returning(Job.last_seq)
+    last = session.scalar(statement.execution_options(synchronize_session=False))
+    if last is None:
+        raise LeaseLost(f"attempt {lease.attempt} no longer holds job {lease.job_id}")
+    return last - count + 1

@@ -1,0 +1,117 @@
+"""The ends of an attempt: succeeded, failed, tried again, cancelled, paused, or handed back."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.catalog.models import NewVersion, add_version
+from core.db import now
+from core.errors import LeaseLost
+from core.jobs.events import Event, Lease, append, locked
+from core.tables import Job
+
+MAX_BACKOFF_SECONDS = 60.0
+
+
+def _held(session: Session, lease: Lease) -> Job:
+    job = locked(session, lease.job_id)
+    if job.attempt != lease.attempt or job.state != "running":
+        raise LeaseLost(f"attempt {lease.attempt} no longer holds job {lease.job_id}")
+    return job
+
+
+def _leave(session: Session, job: Job, state: str, event: Event) -> None:
+    """Take a job off its worker, or out of the line, into another state."""
+    at = now(session)
+    if job.state == "running" and job.claimed_at is not None:
+        job.ran_seconds += (at - job.claimed_at).total_seconds()
+    job.state, job.requested, job.worker_id, job.lease_expires_at, job.claimed_at = state, None, None, None, None
+    job.finished_at = at if state in ("succeeded", "failed", "cancelled") else None
+    job.ticket_sent_at = None
+    append(session, job, event)
+
+
+def succeed(session: Session, lease: Lease, result: dict[str, Any], version: NewVersion | None) -> int | None:
+    """End well: the result, and the new model version if the job names a model (its number is returned)."""
+    job = _held(session, lease)
+    if version is not None:
+        assert job.model is not None, "only a job that names a model makes a version"
+        made = add_version(session, job.tenant, job.model, version)
+        ready = "is ready for predictions" if made.ready else f"cannot answer predictions: {made.reason}"
+        data = {"model": job.model, "version": made.version, "ready": made.ready, "reason": made.reason}
+        message = f"Model {job.model} version {made.version} {ready}."
+        append(session, job, Event("version", message, data, "info" if made.ready else "warning"))
+        job.model_version = made.version
+    job.result = result
+    _leave(session, job, "succeeded", Event("succeeded", "The job succeeded.", {"test": result.get("test")}))
+    return job.model_version
+
+
+def fail(session: Session, lease: Lease, error: dict[str, Any]) -> str:
+    """End badly: try again when the error is retryable and attempts are left, else fail; returns the new state."""
+    return _failed(session, _held(session, lease), error)
+
+
+def _failed(session: Session, job: Job, error: dict[str, Any]) -> str:
+    job.failures += 1
+    if job.requested == "cancel":
+        _leave(session, job, "cancelled", Event("cancelled", "The job was cancelled."))
+    elif error["retryable"] and job.failures < job.max_attempts:
+        delay = min(MAX_BACKOFF_SECONDS, 2.0 ** (job.failures - 1))
+        used = f"{job.failures} of {job.max_attempts} attempts used"
+        if job.requested == "pause":
+            message = f"{error['message']} The job is paused, as you asked ({used})."
+            _leave(session, job, "paused", Event("paused", message, {"error": error}, "warning"))
+            return job.state
+        again = now(session) + timedelta(seconds=delay)
+        message = f"{error['message']} Trying again in {delay:g} s ({used})."
+        _leave(
+            session,
+            job,
+            "queued",
+            Event("retry", message, {"error": error, "not_before": again.isoformat()}, "warning"),
+        )
+        job.not_before = again
+    else:
+        job.error = error
+        _leave(session, job, "failed", Event("failed", error["message"], {"error": error}, "error"))
+    return job.state
+
+
+def lost(session: Session, job: Job) -> None:
+    """Take a running, locked job from a worker that fell silent."""
+    message = "The worker that ran the job stopped answering."
+    _failed(session, job, {"code": "worker_lost", "message": message, "param": None, "retryable": True, "detail": {}})
+
+
+def cancelled(session: Session, lease: Lease) -> None:
+    """The child is gone because the user cancelled."""
+    _leave(session, _held(session, lease), "cancelled", Event("cancelled", "The job was cancelled."))
+
+
+def paused(session: Session, lease: Lease, step: int) -> None:
+    """The child stored a checkpoint and ended because the user paused."""
+    job = _held(session, lease)
+    if job.requested == "cancel":  # asked for while the checkpoint was being written
+        _leave(session, job, "cancelled", Event("cancelled", "The job was cancelled."))
+    else:
+        _leave(session, job, "paused", Event("paused", f"The job is paused at step {step}.", {"step": step}))
+
+
+def hand_back(session: Session, lease: Lease, reason: str) -> None:
+    """Give the job back to the line, not counted as a failed attempt."""
+    job = _held(session, lease)
+    if job.requested == "cancel":
+        _leave(session, job, "cancelled", Event("cancelled", "The job was cancelled."))
+    elif job.requested == "pause":
+        _leave(session, job, "paused", Event("paused", "The job is paused.", {"reason": reason}))
+    else:
+        _leave(session, job, "queued", Event("handed_back", f"The worker gave the job back: {reason}."))
+
+
+def leave_line(session: Session, job: Job, state: str, event: Event) -> None:
+    """Move a locked job that no worker holds: queued or paused, to cancelled, paused or queued."""
+    assert job.state in ("queued", "paused"), "a running job is moved by its worker"
+    _leave(session, job, state, event)
+    job.not_before = None

@@ -1,0 +1,157 @@
+"""Giving a job to a worker, keeping it there, and taking it back when the worker falls silent."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from core import fleet
+from core.db import now
+from core.errors import LeaseLost
+from core.jobs.events import Entry, Event, Lease, append
+from core.jobs.finish import lost
+from core.tables import Checkpoint, Dataset, Job, Metric, Worker
+
+TICKET_AGAIN_AFTER = timedelta(seconds=10)
+_LINE_LOCK = 7_035_002  # any number that only the line uses
+
+
+def _see_whole_line(session: Session, *, shared: bool) -> None:
+    """Keep a claim, which skips locked rows, from skipping those that :func:`take_unsent` is marking.
+
+    Claims share the lock among themselves. SQLite has one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        session.execute(select(take(_LINE_LOCK)))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """All that a worker needs to run one attempt. ``resume`` is the checkpoint to go on from, if there is one."""
+
+    lease: Lease
+    spec: dict[str, Any]
+    model: str | None
+    dataset_sha256: str
+    threads: int
+    stop_step: int | None
+    checkpoint_seconds: float
+    seconds_left: float | None
+    resume: Checkpoint | None
+
+
+def claim(session: Session, worker: Worker, lease_seconds: float, kinds: set[str]) -> Claim | None:
+    """Take the head of the line among the jobs that fit a slot with these kinds of device; none if nothing waits.
+
+    The metrics after the checkpoint that the attempt starts from go in this transaction, with a ``rewound`` event, so
+    that a curve has no gap and no double point.
+    """
+    _see_whole_line(session, shared=True)
+    at = now(session)
+    waiting = (
+        select(Job)
+        .where(Job.state == "queued", or_(Job.not_before.is_(None), Job.not_before <= at))
+        .where(Job.device.in_(["auto", *kinds]), Job.devices <= len(worker.devices))
+        .where(Job.memory_bytes <= worker.memory_bytes // worker.slots)
+        .order_by(Job.priority.desc(), Job.created_at, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    job = session.scalar(waiting)
+    if job is None:
+        return None
+    resume = session.scalar(select(Checkpoint).where(Checkpoint.job_id == job.id, Checkpoint.is_last))
+    step = resume.step if resume else 0
+    job.state, job.worker_id, job.lease_expires_at = "running", worker.id, at + timedelta(seconds=lease_seconds)
+    job.attempt += 1
+    job.started_at = job.started_at or at
+    job.claimed_at, job.claimed_step, job.not_before = at, step, None
+    job.threads = job.threads or worker.threads
+    entries: list[Entry] = [_claimed(worker, resume)]
+    removed = session.execute(delete(Metric).where(Metric.job_id == job.id, Metric.step > step))
+    if removed.rowcount:  # type: ignore[attr-defined]  # a DELETE gives a CursorResult
+        entries.append(Event("rewound", f"Metrics after step {step} will be measured again.", {"step": step}))
+    if job.progress:
+        job.progress = {**job.progress, "step": step, "epoch": resume.epoch if resume else 0}
+    append(session, job, *entries)
+    dataset_sha256 = session.scalar(select(Dataset.sha256).where(Dataset.id == job.dataset_id))
+    assert dataset_sha256 is not None
+    return Claim(
+        lease=Lease(job.id, job.attempt),
+        spec=job.spec,
+        model=job.model,
+        dataset_sha256=dataset_sha256,
+        threads=job.threads,
+        stop_step=job.stop_step,
+        checkpoint_seconds=job.checkpoint_seconds,
+        seconds_left=None if job.timeout_seconds is None else job.timeout_seconds - job.ran_seconds,
+        resume=resume,
+    )
+
+
+def _claimed(worker: Worker, resume: Checkpoint | None) -> Event:
+    data = {"worker": worker.id, "resumed_from": resume.step if resume else None}
+    start = f"from the checkpoint at step {resume.step}" if resume else "from the beginning"
+    return Event("claimed", f"Worker {worker.name} took the job; it starts {start}.", data)
+
+
+def renew(session: Session, lease: Lease, lease_seconds: float) -> str | None:
+    """Extend a lease; returns what the user asks for meanwhile (``cancel``, ``pause`` or none).
+
+    Raises:
+        LeaseLost: the lease was given to another attempt, or the job is no longer running.
+    """
+    mine = (Job.id == lease.job_id, Job.attempt == lease.attempt, Job.state == "running")
+    until = now(session) + timedelta(seconds=lease_seconds)
+    statement = update(Job).where(*mine).values(lease_expires_at=until).returning(Job.requested)
+    row = session.execute(statement.execution_options(synchronize_session=False)).one_or_none()
+    if row is None:
+        raise LeaseLost(f"attempt {lease.attempt} no longer holds job {lease.job_id}")
+    requested: str | None = row[0]
+    return requested
+
+
+def requeue_expired(session: Session) -> list[str]:
+    """Take back the jobs whose worker did not renew in time; returns their ids."""
+    silent = (
+        select(Job)
+        .where(Job.state == "running", Job.lease_expires_at < now(session))
+        .limit(100)
+        .with_for_update(skip_locked=True)
+    )
+    jobs = list(session.scalars(silent))
+    for job in jobs:
+        append(session, job, Event("lease_expired", "The worker fell silent; its lease ended.", level="warning"))
+        lost(session, job)
+    return [job.id for job in jobs]
+
+
+def take_unsent(session: Session) -> list[tuple[str, str]]:
+    """(id, device) of queued jobs whose ticket may be lost, marked as sent now. Extra tickets are harmless.
+
+    At most one for every slot that is free: a ticket only wakes a slot, and a busy one looks again by itself.
+    """
+    online = fleet.online(session)
+    busy = session.scalar(select(func.count()).where(Job.state == "running")) or 0
+    free = sum(worker.slots for worker in online) - busy
+    if free <= 0:
+        return []
+    kinds = {device["kind"] for worker in online for device in worker.devices}
+    _see_whole_line(session, shared=False)
+    at = now(session)
+    quiet = (
+        select(Job)
+        .where(Job.state == "queued", or_(Job.not_before.is_(None), Job.not_before <= at))
+        .where(Job.device.in_(["auto", *kinds]))
+        .where(or_(Job.ticket_sent_at.is_(None), Job.ticket_sent_at < at - TICKET_AGAIN_AFTER))
+        .order_by(Job.priority.desc(), Job.created_at, Job.id)
+        .limit(free)
+        .with_for_update(skip_locked=True)
+    )
+    jobs = list(session.scalars(quiet))
+    for job in jobs:
+        job.ticket_sent_at = at
+    return [(job.id, job.device) for job in jobs]

@@ -1,0 +1,127 @@
+"""Accepting a job: what the plan, the dataset's row and the workers seen can tell is checked here, before queueing."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from core import fleet, ids, plan
+from core.catalog import datasets
+from core.db import now
+from core.errors import Invalid, NotFound
+from core.jobs.events import Event
+from core.specs import TrainJob
+from core.tables import Dataset, Job, JobEvent
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A job that was put into the line, with its dataset and plan."""
+
+    job: Job
+    dataset: Dataset
+    plan: plan.Plan
+
+
+def submit(session: Session, tenant: str, request: TrainJob) -> Job:
+    """Put a job into the line; see :meth:`Intake.accept`."""
+    intake = Intake(session)
+    accepted = intake.accept(tenant, request)
+    intake.write()
+    return accepted.job
+
+
+class Intake:
+    """Puts jobs into the line, all in one transaction: what is looked up for one of them serves the others.
+
+    ``online`` are the workers that would take a job now.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._at = now(session)
+        self._known = fleet.known(session, self._at)
+        self._datasets: dict[tuple[str, str], Dataset] = {}
+        self.online = [worker for worker in self._known if fleet.status(worker, self._at) == "online"]
+        self.accepted: list[Accepted] = []
+
+    def accept(self, tenant: str, request: TrainJob) -> Accepted:
+        """Check a job and keep it for :meth:`write`.
+
+        Raises:
+            Invalid: unknown dataset, a network the data cannot feed, or more than any worker could ever hold.
+        """
+        dataset = self._dataset(tenant, request.dataset)
+        made = make_plan(request, dataset)
+        hyper = request.hyperparameters
+        batch = hyper.samples_per_batch and min(hyper.samples_per_batch, dataset.splits["train"])
+        memory = made.memory_bytes(batch, hyper.optimizer.name, hyper.precision) + dataset.size
+        fleet.refuse_if_nobody_fits(self._known, request.device, request.devices, memory)
+        # a microsecond apart, so that they stand in line as they came
+        at = self._at + timedelta(microseconds=len(self.accepted))
+        job = Job(
+            id=ids.new("job"),
+            tenant=tenant,
+            kind=request.kind,
+            state="queued",
+            priority=request.priority,
+            device=request.device,
+            devices=request.devices,
+            spec=request.model_dump(mode="json"),
+            labels=request.metadata,
+            dataset_id=dataset.id,
+            model=request.model,
+            parameters=made.parameters,
+            memory_bytes=memory,
+            flops=made.flops,
+            checkpoint_seconds=request.checkpoint_seconds,
+            timeout_seconds=request.timeout_seconds,
+            max_attempts=request.max_attempts,
+            created_at=at,
+            ticket_sent_at=at,
+            last_seq=1,
+            attempt=0,
+        )
+        self.accepted.append(Accepted(job, dataset, made))
+        return self.accepted[-1]
+
+    def _dataset(self, tenant: str, reference: str) -> Dataset:
+        found = self._datasets.get((tenant, reference))
+        if found is None:
+            try:
+                found = datasets.find(self._session, tenant, reference)
+            except NotFound as error:
+                raise Invalid(error.message, "#/dataset") from None
+            self._datasets[tenant, reference] = found
+        return found
+
+    def write(self) -> None:
+        """Store the jobs with their first events. Plain inserts: the unit of work would take most of the time."""
+        if not self.accepted:
+            return
+        rows = [{name: value for name, value in vars(one.job).items() if name[0] != "_"} for one in self.accepted]
+        self._session.execute(insert(Job), rows)
+        self._session.execute(insert(JobEvent), [_queued(one) for one in self.accepted])
+
+
+def _queued(accepted: Accepted) -> dict[str, Any]:
+    """A job's first event."""
+    job, dataset = accepted.job, accepted.dataset
+    event = Event("queued", "The job was accepted.", {"dataset": f"{dataset.name}@{dataset.version}"})
+    return {"job_id": job.id, "seq": job.last_seq, "attempt": 0, "created_at": job.created_at, **vars(event)}
+
+
+def make_plan(request: TrainJob, dataset: Dataset) -> plan.Plan:
+    """The plan of a job on its dataset.
+
+    Raises:
+        Invalid: the network cannot be built for samples of this shape.
+    """
+    height, width, channels = dataset.shape
+    sample = plan.Sample(kind="image", shape=(height, width, channels), classes=len(dataset.classes))
+    try:
+        return plan.make(request.training, sample)
+    except plan.PlanError as error:
+        raise Invalid(error.message, error.pointer) from None

@@ -1,0 +1,102 @@
+"""From a network's fields to its layers: one function a family, registered by name."""
+
+from collections.abc import Callable
+
+from core.plan_layers import MONOTONE, PlanError, Sample, Sequence, Shape
+from core.specs import Cnn, ConvStage, Network, Rnn
+
+Layout = Callable[[Network, Shape, int], Sequence]
+"""(network, input shape, classes) -> its layers."""
+FAMILIES: dict[str, Layout] = {}
+
+
+def family(
+    name: str,
+) -> Callable[[Callable[[Network, Shape, int], Sequence]], Callable[[Network, Shape, int], Sequence]]:
+    """Register the function that lays out the networks of a family."""
+
+    def register(layout: Layout) -> Layout:
+        FAMILIES[name] = layout
+        return layout
+
+    return register
+
+
+def network_input(sample: Sample, resize: list[int] | None) -> Shape:
+    """The shape of one sample after preprocessing."""
+    if resize is None:
+        return sample.shape
+    return (resize[0], resize[1], sample.shape[2])
+
+
+@family("cnn")
+def cnn(network: Network, shape: Shape, classes: int) -> Sequence:
+    """Stages of convolution, then flatten (or a global pool), then dense layers."""
+    assert isinstance(network, Cnn)
+    layers = Sequence(shape)
+    for index, stage in enumerate(network.stages):
+        _stage(layers, stage, f"#/network/stages/{index}")
+    if network.global_pool != "none":
+        layers.global_pool(network.global_pool)
+    layers.flatten()
+    if not network.hidden:
+        layers.dropout(network.dropout)
+    _head(layers, network.hidden, network.activation, network.dropout, classes)
+    return layers
+
+
+@family("rnn")
+def rnn(network: Network, shape: Shape, classes: int) -> Sequence:
+    """Recurrent layers over an image's rows, a readout, then dense layers."""
+    assert isinstance(network, Rnn)
+    layers = Sequence(shape)
+    layers.rows()
+    layers.recurrent(network.cell, network.hidden, network.layers, network.bidirectional, network.dropout)
+    layers.readout(network.readout, network.bidirectional)
+    layers.dropout(network.dropout)
+    _head(layers, network.dense, network.activation, network.dropout, classes)
+    return layers
+
+
+def _head(layers: Sequence, hidden: list[int], activation: str, dropout: float, classes: int) -> None:
+    for width in hidden:
+        layers.dense(width)
+        layers.activation(activation)
+        layers.dropout(dropout)
+    layers.dense(classes)
+
+
+def _stage(layers: Sequence, stage: ConvStage, pointer: str) -> None:
+    padding = (stage.kernel - 1) // 2 if stage.padding == "same" else 0
+    side = min(layers.shape[:2])
+    if stage.kernel > side + 2 * padding:
+        raise PlanError(
+            f"{pointer}/kernel",
+            f"a kernel of {stage.kernel} does not fit into the {_size(layers.shape)} that reaches this stage; "
+            'use a smaller kernel or padding "same", pool less before it, or resize the images to be larger',
+        )
+    # A bias before a normalisation would be taken away again by it.
+    layers.conv(stage.channels, stage.kernel, stage.stride, padding, bias=stage.norm == "none")
+    if stage.norm != "none":
+        layers.norm(stage.norm)
+    # max-pool first where the result is the same: the activation then works on a fraction of the values
+    activation_last = stage.pool == "max" and stage.activation in MONOTONE
+    if not activation_last:
+        layers.activation(stage.activation)
+    if stage.pool != "none":
+        if stage.pool_size > min(layers.shape[:2]):
+            raise PlanError(
+                f"{pointer}/pool_size",
+                f"a pool of {stage.pool_size} does not fit into the {_size(layers.shape)} that the convolution leaves; "
+                'use a smaller pool_size or pool "none", or resize the images to be larger',
+            )
+        layers.pool(stage.pool, stage.pool_size)
+    if activation_last:
+        layers.activation(stage.activation)
+    layers.dropout(stage.dropout)
+    for _ in range(stage.residual_blocks):
+        layers.residual(stage.norm, stage.activation)
+
+
+def _size(shape: Shape) -> str:
+    return f"{shape[0]}x{shape[1]} map"

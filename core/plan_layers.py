@@ -1,0 +1,202 @@
+"""The parts of a plan: one sample's description, one layer, and the arithmetic of every layer kind.
+
+Shapes leave the batch out. Images are (height, width, channels) and sequences (time, features) everywhere in a plan;
+``flatten`` alone reads an image channel by channel, as PyTorch does. FLOPs are those of one forward pass of one sample
+in convolutions and matrix products, a multiply and an add counting two, as ``torch.utils.flop_counter`` counts them.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from core.errors import Invalid
+
+Shape = tuple[int, ...]
+Option = int | float | str | bool
+
+BYTES = 4
+"""Of one fp32 number."""
+MONOTONE = frozenset({"relu", "leaky_relu", "tanh"})
+"""Activations f with max(f(a), f(b)) == f(max(a, b)): they may follow a max-pool, on fewer values."""
+GATES = {"elman": 1, "gru": 3, "lstm": 4}
+
+
+class PlanError(Invalid):
+    """The data cannot feed this network. ``pointer`` is the JSON pointer of the field to change."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(message, pointer)
+        self.pointer = pointer
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a data set's row says about its samples: raw shape (height, width, channels) and number of classes."""
+
+    kind: Literal["image"]
+    shape: Shape
+    classes: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of the network. ``activation_bytes`` is what training keeps of it for one sample in fp32."""
+
+    name: str
+    kind: str
+    input: Shape
+    output: Shape
+    parameters: int = 0
+    flops: int = 0
+    activation_bytes: int = 0
+    options: dict[str, Option] = field(default_factory=dict)
+    inner: tuple["Layer", ...] = ()
+    """The layers of a residual block's body; the block's own numbers include them."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able; ``inner`` only where there is something inside."""
+        row = asdict(self)
+        if not self.inner:
+            del row["inner"]
+        return row
+
+
+class Sequence:
+    """Layers in the making: each method adds one layer behind the last."""
+
+    def __init__(self, shape: Shape, prefix: str = "") -> None:
+        self.shape = shape
+        self.layers: list[Layer] = []
+        self._prefix = prefix
+
+    def _add(
+        self,
+        kind: str,
+        output: Shape,
+        *,
+        parameters: int = 0,
+        flops: int = 0,
+        kept: int | None = None,
+        inner: tuple[Layer, ...] = (),
+        **options: Option,
+    ) -> None:
+        """``kept``: bytes of one sample that training holds; by default the output in fp32."""
+        held = math.prod(output) * BYTES if kept is None else kept
+        name = f"{self._prefix}{len(self.layers)}"
+        self.layers.append(Layer(name, kind, self.shape, output, parameters, flops, held, options, inner))
+        self.shape = output
+
+    def conv(self, channels: int, kernel: int, stride: int, padding: int, bias: bool) -> None:
+        """2-D convolution; the caller has made sure that the kernel fits."""
+        height, width, depth = self.shape
+        rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
+        weights = kernel * kernel * depth * channels
+        self._add(
+            "conv",
+            (rows, columns, channels),
+            parameters=weights + (channels if bias else 0),
+            flops=2 * weights * rows * columns,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            bias=bias,
+        )
+
+    def norm(self, kind: str) -> None:
+        """Batch or group normalisation over the channels, with a learned scale and shift."""
+        channels = self.shape[-1]
+        if kind == "batch":
+            self._add("batch_norm", self.shape, parameters=2 * channels)
+        else:
+            self._add("group_norm", self.shape, parameters=2 * channels, groups=group_count(channels))
+
+    def activation(self, kind: str) -> None:
+        """An elementwise function."""
+        self._add("activation", self.shape, function=kind)
+
+    def pool(self, kind: str, size: int) -> None:
+        """``size`` x ``size`` windows side by side; a rest at the border is left out."""
+        height, width, channels = self.shape
+        output = (height // size, width // size, channels)
+        indices = 8 if kind == "max" else 0  # max-pool remembers where each maximum was, as int64
+        self._add(f"{kind}_pool", output, kept=math.prod(output) * (BYTES + indices), size=size)
+
+    def global_pool(self, kind: str) -> None:
+        """The mean or the maximum of each channel: (height, width, channels) -> (1, 1, channels)."""
+        self._add(f"global_{kind}", (1, 1, self.shape[-1]))
+
+    def dropout(self, ratio: float) -> None:
+        """Sets a share of the values to zero in training; nothing when the share is 0 (no layer is added)."""
+        if ratio:
+            self._add("dropout", self.shape, kept=2 * math.prod(self.shape) * BYTES, ratio=ratio)
+
+    def residual(self, norm: str, activation: str) -> None:
+        """The basic block of He et al. (2015): activation(x + norm(conv(activation(norm(conv(x)))))), 3x3 kernels."""
+        channels = self.shape[-1]
+        body = Sequence(self.shape, f"{self._prefix}{len(self.layers)}.body.")
+        for half in range(2):
+            body.conv(channels, kernel=3, stride=1, padding=1, bias=norm == "none")
+            if norm != "none":
+                body.norm(norm)
+            if half == 0:
+                body.activation(activation)
+        self._add(
+            "residual",
+            self.shape,
+            parameters=sum(layer.parameters for layer in body.layers),
+            flops=sum(layer.flops for layer in body.layers),
+            kept=sum(layer.activation_bytes for layer in body.layers) + 2 * math.prod(self.shape) * BYTES,
+            inner=tuple(body.layers),
+            function=activation,
+        )
+
+    def flatten(self) -> None:
+        """Every value of an image in one row, channel by channel."""
+        self._add("flatten", (math.prod(self.shape),))
+
+    def dense(self, outputs: int) -> None:
+        """A matrix product and a bias."""
+        (inputs,) = self.shape
+        self._add("dense", (outputs,), parameters=(inputs + 1) * outputs, flops=2 * inputs * outputs)
+
+    def rows(self) -> None:
+        """An image as a sequence, row by row from the top: (height, width, channels) -> (height, width * channels)."""
+        height, width, channels = self.shape
+        self._add("rows", (height, width * channels))
+
+    def recurrent(self, cell: str, hidden: int, layers: int, bidirectional: bool, dropout: float) -> None:
+        """All recurrent layers; ``dropout`` acts between them. Both directions' states are joined, forward first."""
+        time, features = self.shape
+        directions, gates = (2 if bidirectional else 1), GATES[cell]
+        biases = 1 if cell == "elman" else 2  # the formula of the Elman cell has one b; GRU and LSTM have PyTorch's two
+        parameters = flops = 0
+        for depth in range(layers):
+            inputs = features if depth == 0 else hidden * directions
+            weights = gates * hidden * (inputs + hidden)
+            parameters += directions * (weights + gates * hidden * biases)
+            flops += directions * 2 * time * weights
+            if cell == "elman":  # our own: it knows that U h_0 is zero
+                flops -= directions * 2 * hidden * hidden
+        # kept a step: the state, and for the gated cells every gate and the cell's inner values
+        kept = time * directions * hidden * layers * BYTES * (1 + (gates + 2 if gates > 1 else 0))
+        self._add(
+            cell,
+            (time, hidden * directions),
+            parameters=parameters,
+            flops=flops,
+            kept=kept,
+            hidden=hidden,
+            layers=layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+        )
+
+    def readout(self, kind: str, bidirectional: bool) -> None:
+        """One vector of a sequence: the last state (of each direction), or the mean or maximum over time."""
+        self._add(f"readout_{kind}", (self.shape[-1],), bidirectional=bidirectional)
+
+
+def group_count(channels: int) -> int:
+    """Groups of a group normalisation: the most that divide the channels, at least 4 channels each and at most 32."""
+    most = min(32, max(1, channels // 4))
+    return next(groups for groups in range(most, 0, -1) if channels % groups == 0)

@@ -1,0 +1,1 @@
+"""The schema's history (Alembic), and ``python -m migrations``: bring a database to the newest schema."""

@@ -1,0 +1,121 @@
+"""What every test shares: the services, and honest skips (CI turns them into failures)."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for stack.py; the tests are no package
+
+from stack import PATIENCE, Redis, Stack, free_port, until
+
+REQUIRE_SERVICES = bool(os.environ.get("EPOCHD_REQUIRE_SERVICES"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Turn a skip into a failure in CI, except where a GPU is what is missing."""
+    report = yield
+    if REQUIRE_SERVICES and report.skipped and not hasattr(report, "wasxfail") and not item.get_closest_marker("gpu"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but EPOCHD_REQUIRE_SERVICES is set: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder with a short path, since a unix socket's path has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="ep") as folder:
+        os.chmod(folder, 0o755)  # PostgreSQL runs as another user when the tests run as root
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def new_postgres(short_folder: Path) -> Iterator[Callable[[], str]]:
+    """Makes a fresh database on a PostgreSQL server of our own; gives its URL."""
+    bins = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    initdb = str(bins[-1] / "initdb") if bins else shutil.which("initdb")
+    if initdb is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder, port = short_folder / "postgres", free_port()
+    folder.mkdir()
+    user: dict[str, Any] = {"user": "postgres", "cwd": "/"} if os.geteuid() == 0 else {}
+    if user:
+        shutil.chown(folder, "postgres")
+    data = folder / "data"
+    subprocess.run([initdb, "-D", data, "-A", "trust", "-U", "postgres"], check=True, stdout=subprocess.DEVNULL, **user)
+    server = [str(Path(initdb).with_name("postgres")), "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(server, stdout=log, stderr=log, **user)
+    ready = [str(Path(initdb).with_name("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL to answer", PATIENCE)
+    made = 0
+
+    def new() -> str:
+        nonlocal made
+        made += 1
+        create = [str(Path(initdb).with_name("createdb")), "-h", "127.0.0.1", "-p", str(port), "-U", "postgres"]
+        subprocess.run([*create, f"test{made}"], check=True)
+        return f"postgresql://postgres@127.0.0.1:{port}/test{made}"
+
+    yield new
+    process.send_signal(signal.SIGINT)  # TERM would wait for clients that a failed test left
+    process.wait(30)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Which database; the tests that use it run on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, empty database."""
+    if engine == "postgresql":
+        return str(request.getfixturevalue("new_postgres")())
+    return f"sqlite:///{tmp_path / 'epochd.db'}"
+
+
+@pytest.fixture(scope="module")
+def stack(engine: str, request: pytest.FixtureRequest, short_folder: Path) -> Iterator[Stack]:
+    """Epochd without a process yet: SQLite with the embedded Redis, or PostgreSQL with redis-server over TCP."""
+    folder = Path(tempfile.mkdtemp(dir=short_folder))
+    if engine == "postgresql":
+        database_url = request.getfixturevalue("new_postgres")()
+    else:
+        database_url = f"sqlite:///{folder / 'epochd.db'}"
+    redis = Redis(folder / "r", tcp=engine == "postgresql")
+    one = Stack(folder, database_url, redis)
+    yield one
+    one.close()
+    redis.stop()
+
+
+@pytest.fixture
+def api_and_worker(stack: Stack) -> Iterator[Stack]:
+    """The stack with one API and one worker for one test; both are stopped after it."""
+    stack.start_api()
+    stack.start_worker()
+    yield stack
+    stack.stop_all()
+
+
+@pytest.fixture(scope="session")
+def system(short_folder: Path) -> Iterator[Stack]:
+    """A running Epochd on SQLite for tests that only use it: one API, one worker, the digits."""
+    folder = Path(tempfile.mkdtemp(dir=short_folder))
+    redis = Redis(folder / "r", tcp=False)
+    one = Stack(folder, f"sqlite:///{folder / 'epochd.db'}", redis)
+    one.start_api()
+    one.start_worker()
+    yield one
+    one.close()
+    redis.stop()
