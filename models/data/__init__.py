@@ -1,0 +1,1 @@
+"""Data sets in memory: splits, and batches on the device."""

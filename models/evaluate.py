@@ -1,0 +1,41 @@
+"""How good a network is: loss, accuracy and confusion matrix."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+BATCH = 512
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, inputs: Tensor, prepare: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    """Logits [N, classes] in evaluation mode, in fp32; ``prepare`` makes network input of a batch of ``inputs``."""
+    was_training = network.training
+    network.eval()
+    parts = [network(prepare(batch) if prepare else batch) for batch in torch.split(inputs, BATCH)]
+    network.train(was_training)
+    return torch.cat(parts)
+
+
+def scores(logits: Tensor, targets: Tensor) -> dict[str, float]:
+    """Mean cross-entropy (natural logarithm) and the share of samples whose largest logit is the target's."""
+    return {
+        "loss": nn.functional.cross_entropy(logits, targets).item(),
+        "accuracy": (logits.argmax(1) == targets).double().mean().item(),
+    }
+
+
+def evaluate(
+    network: nn.Module, inputs: Tensor, targets: Tensor, prepare: Callable[[Tensor], Tensor] | None = None
+) -> dict[str, float]:
+    """``loss`` and ``accuracy`` of a network on samples."""
+    return scores(predict(network, inputs, prepare), targets)
+
+
+def confusion_matrix(logits: Tensor, targets: Tensor) -> list[list[int]]:
+    """Counts [target][prediction]."""
+    classes = logits.shape[1]
+    pairs = targets * classes + logits.argmax(1)
+    matrix: list[list[int]] = pairs.bincount(minlength=classes * classes).view(classes, classes).tolist()
+    return matrix

@@ -1,0 +1,6 @@
+"""ONNX, written by us from the plan."""
+
+from models.export.onnx_graph import export
+from models.export.parity import verify
+
+__all__ = ["export", "verify"]

@@ -1,0 +1,168 @@
+"""Plan + weights -> ONNX: one small function for each kind of layer.
+
+The graph's input is ``input``, float32 after preprocessing: images [N, H, W, C] for both families. Its output is
+``logits`` [N, classes]. Dropout is left out: the graph is for prediction.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor
+
+from core.plan import Layer, Plan
+from core.plan_layers import BYTES
+from models.export.recurrent import write_recurrent
+from models.export.writer import Writer
+
+OPSET = 21
+_IR_VERSION = 10
+_MOST_BYTES = 2**31 - 2**24
+"""A protobuf message ends at 2 GiB; the rest is for names and nodes."""
+_EPSILON = 1e-5
+"""PyTorch's for batch and group normalisation."""
+
+
+def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
+    """The ONNX file of a network; ``state_dict`` as ``build(plan)`` has it. ValueError: too large for one file."""
+    if plan.parameters * BYTES > _MOST_BYTES:
+        raise ValueError(f"an ONNX file holds at most 2 GB and this network has {plan.parameters:,} parameters")
+    writer = Writer({name: np.ascontiguousarray(value.numpy(force=True)) for name, value in state_dict.items()})
+    value = "input"
+    if plan.layers[0].kind != "rows":
+        value = writer.node("Transpose", value, perm=[0, 3, 1, 2])
+    for layer in plan.layers:
+        value = _write(writer, layer, value)
+    writer.node("Identity", value, output="logits")
+    graph = helper.make_graph(
+        writer.nodes,
+        "network",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", *plan.input])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", plan.outputs])],
+        [numpy_helper.from_array(array, name) for name, array in writer.constants.items()],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION, producer_name="epochd"
+    )
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def _write(writer: Writer, layer: Layer, value: str) -> str:
+    return _WRITERS[layer.kind](writer, layer, value)
+
+
+def _conv(writer: Writer, layer: Layer, value: str) -> str:
+    options = layer.options
+    inputs = [value, writer.weight(layer, "weight")] + ([writer.weight(layer, "bias")] if options["bias"] else [])
+    return writer.node("Conv", *inputs, strides=[options["stride"]] * 2, pads=[options["padding"]] * 4)
+
+
+def _batch_norm(writer: Writer, layer: Layer, value: str) -> str:
+    names = ("weight", "bias", "running_mean", "running_var")
+    return writer.node("BatchNormalization", value, *(writer.weight(layer, name) for name in names), epsilon=_EPSILON)
+
+
+def _group_norm(writer: Writer, layer: Layer, value: str) -> str:
+    scale, shift = writer.weight(layer, "weight"), writer.weight(layer, "bias")
+    groups = layer.options["groups"]
+    return writer.node("GroupNormalization", value, scale, shift, num_groups=groups, epsilon=_EPSILON)
+
+
+def _function(writer: Writer, function: str, value: str) -> str:
+    match function:
+        case "relu":
+            return writer.node("Relu", value)
+        case "leaky_relu":
+            return writer.node("LeakyRelu", value, alpha=0.01)
+        case "gelu":
+            return writer.node("Gelu", value, approximate="none")
+        case "silu":
+            return writer.node("Mul", value, writer.node("Sigmoid", value))
+        case "tanh":
+            return writer.node("Tanh", value)
+    raise AssertionError(f"no ONNX operator for the activation {function}")
+
+
+def _activation(writer: Writer, layer: Layer, value: str) -> str:
+    return _function(writer, str(layer.options["function"]), value)
+
+
+def _pool(operator: str) -> Callable[[Writer, Layer, str], str]:
+    def write(writer: Writer, layer: Layer, value: str) -> str:
+        size = [layer.options["size"]] * 2
+        return writer.node(operator, value, kernel_shape=size, strides=size)
+
+    return write
+
+
+def _plain(operator: str, **attributes: Any) -> Callable[[Writer, Layer, str], str]:
+    return lambda writer, layer, value: writer.node(operator, value, **attributes)
+
+
+def _residual(writer: Writer, layer: Layer, value: str) -> str:
+    inside = value
+    for part in layer.inner:
+        inside = _write(writer, part, inside)
+    return _function(writer, str(layer.options["function"]), writer.node("Add", value, inside))
+
+
+def _rows(writer: Writer, layer: Layer, value: str) -> str:
+    return _reshape(writer, value, [0, *layer.output])
+
+
+def _reshape(writer: Writer, value: str, shape: list[int]) -> str:
+    return writer.node("Reshape", value, writer.constant(np.array(shape, np.int64)))
+
+
+def _dense(writer: Writer, layer: Layer, value: str) -> str:
+    return writer.node("Gemm", value, writer.weight(layer, "weight"), writer.weight(layer, "bias"), transB=1)
+
+
+def _reduce(operator: str) -> Callable[[Writer, Layer, str], str]:
+    def write(writer: Writer, layer: Layer, value: str) -> str:
+        return writer.node(operator, value, writer.constant(np.array([1], np.int64)), keepdims=0)
+
+    return write
+
+
+def _readout_last(writer: Writer, layer: Layer, value: str) -> str:
+    steps, width = layer.input
+    if not layer.options["bidirectional"]:
+        return _at_step(writer, value, steps - 1)
+    halves = writer.constant(np.array([width // 2, width // 2], np.int64))
+    forward, backward = writer.node_outputs("Split", 2, value, halves, axis=2)
+    ends = (_at_step(writer, forward, steps - 1), _at_step(writer, backward, 0))
+    return writer.node("Concat", *ends, axis=1)
+
+
+def _at_step(writer: Writer, value: str, step: int) -> str:
+    index: NDArray[np.int64] = np.array(step, np.int64)
+    return writer.node("Gather", value, writer.constant(index), axis=1)
+
+
+_WRITERS: dict[str, Callable[[Writer, Layer, str], str]] = {
+    "conv": _conv,
+    "batch_norm": _batch_norm,
+    "group_norm": _group_norm,
+    "activation": _activation,
+    "max_pool": _pool("MaxPool"),
+    "average_pool": _pool("AveragePool"),
+    "global_average": _plain("GlobalAveragePool"),
+    "global_max": _plain("GlobalMaxPool"),
+    "dropout": lambda writer, layer, value: value,
+    "residual": _residual,
+    "flatten": _plain("Flatten"),
+    "rows": _rows,
+    "dense": _dense,
+    "elman": write_recurrent,
+    "gru": write_recurrent,
+    "lstm": write_recurrent,
+    "readout_last": _readout_last,
+    "readout_mean": _reduce("ReduceMean"),
+    "readout_max": _reduce("ReduceMax"),
+}

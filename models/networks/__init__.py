@@ -1,0 +1,5 @@
+"""Plan -> ``nn.Module``."""
+
+from models.networks.network import Network, build
+
+__all__ = ["Network", "build"]

@@ -1,0 +1,146 @@
+"""A plan's layers as modules, in one ``nn.Sequential``.
+
+So the keys of the state dict are those of the plain PyTorch network: "0.weight", "3.bias". Inside a residual block they
+are "4.body.0.weight"; a recurrent layer's are PyTorch's own ("1.weight_ih_l0"), the Elman layer without ``bias_hh``.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from core.plan import Layer, Plan
+from models.networks.elman import Elman
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+
+
+class Network(nn.Sequential):
+    """Network input, images [N, H, W, C] float -> logits [N, classes]."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(*(_module(layer) for layer in plan.layers))
+        self._convolves = plan.layers[0].kind != "rows"
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        # NHWC seen as NCHW is PyTorch's channels_last: a view, nothing is copied
+        logits: Tensor = super().forward(inputs.permute(0, 3, 1, 2) if self._convolves else inputs)  # type: ignore[no-untyped-call]
+        return logits
+
+
+class Residual(nn.Module):
+    """function(x + body(x))."""
+
+    def __init__(self, body: list[nn.Module], function: nn.Module) -> None:
+        super().__init__()
+        self.body, self.function = nn.Sequential(*body), function
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.function(inputs + self.body(inputs))
+        return outputs
+
+
+class GlobalPool(nn.Module):
+    """[N, C, H, W] -> [N, C, 1, 1]; plain reductions, whose gradients are deterministic on every device."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        dims = (2, 3)
+        return inputs.mean(dims, keepdim=True) if self.kind == "average" else inputs.amax(dims, keepdim=True)
+
+
+class Gru(nn.GRU):
+    """``nn.GRU`` that gives its states [N, T, H] only."""
+
+    def forward(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
+        states: Tensor = super().forward(inputs)[0]
+        return states
+
+
+class Lstm(nn.LSTM):
+    """``nn.LSTM`` that gives its states [N, T, H] only."""
+
+    def forward(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
+        states: Tensor = super().forward(inputs)[0]
+        return states
+
+
+class Readout(nn.Module):
+    """[N, T, H] -> [N, H]: the mean, the maximum, or where each direction ended."""
+
+    def __init__(self, kind: str, bidirectional: bool) -> None:
+        super().__init__()
+        self.kind, self.bidirectional = kind, bidirectional
+
+    def forward(self, states: Tensor) -> Tensor:
+        if self.kind == "mean":
+            return states.mean(1)
+        if self.kind == "max":
+            return states.amax(1)
+        if not self.bidirectional:
+            return states[:, -1]
+        forward, backward = states.chunk(2, 2)  # the backward direction ends at the first step
+        return torch.cat((forward[:, -1], backward[:, 0]), 1)
+
+
+def build(plan: Plan) -> Network:
+    """The network of a plan, initialised from torch's global random generator."""
+    network = Network(plan)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _module(layer: Layer) -> nn.Module:
+    """One layer of the plan as a module."""
+    options = layer.options
+    match layer.kind:
+        case "conv":
+            kernel, stride, padding = (int(options[name]) for name in ("kernel", "stride", "padding"))
+            return nn.Conv2d(layer.input[2], layer.output[2], kernel, stride, padding, bias=bool(options["bias"]))
+        case "batch_norm":
+            return nn.BatchNorm2d(layer.input[2])
+        case "group_norm":
+            return nn.GroupNorm(int(options["groups"]), layer.input[2])
+        case "activation":
+            return ACTIVATIONS[str(options["function"])]()
+        case "max_pool":
+            return nn.MaxPool2d(int(options["size"]))
+        case "average_pool":
+            return nn.AvgPool2d(int(options["size"]))
+        case "global_average" | "global_max":
+            return GlobalPool(layer.kind.removeprefix("global_"))
+        case "dropout":
+            return nn.Dropout(float(options["ratio"]))
+        case "residual":
+            return Residual([_module(part) for part in layer.inner], ACTIVATIONS[str(options["function"])]())
+        case "flatten":
+            return nn.Flatten()
+        case "rows":
+            return nn.Flatten(2)
+        case "dense":
+            return nn.Linear(layer.input[0], layer.output[0])
+        case "elman" | "gru" | "lstm":
+            return _recurrent(layer)
+        case "readout_last" | "readout_mean" | "readout_max":
+            return Readout(layer.kind.removeprefix("readout_"), bool(options["bidirectional"]))
+    raise AssertionError(f"no module for a layer of kind {layer.kind}")
+
+
+def _recurrent(layer: Layer) -> nn.Module:
+    hidden, layers = int(layer.options["hidden"]), int(layer.options["layers"])
+    # between layers only: with one layer PyTorch would warn that it has nowhere to act
+    dropout = float(layer.options["dropout"]) if layers > 1 else 0.0
+    bidirectional = bool(layer.options["bidirectional"])
+    features = layer.input[1]
+    if layer.kind == "elman":
+        return Elman(features, hidden, layers=layers, bidirectional=bidirectional, dropout=dropout)
+    cell = Gru if layer.kind == "gru" else Lstm
+    return cell(features, hidden, layers, batch_first=True, dropout=dropout, bidirectional=bidirectional)

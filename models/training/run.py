@@ -1,0 +1,244 @@
+"""One training in memory: network, optimizer, data, and the operations that the loop is made of."""
+
+import contextlib
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from core import plan
+from core.encode import Preprocessing
+from core.specs import TrainSpec
+from models.checkpoint import Checkpoint
+from models.data.resident import Resident
+from models.data.splits import Dataset, split
+from models.evaluate import confusion_matrix, predict, scores
+from models.events import Diverged, Finished
+from models.networks import build
+from models.training import environment, optim, schedule
+from models.training.progress import Progress
+
+
+@dataclass
+class Sums:
+    """Training loss and accuracy since they were last logged: on the device, read only when they are logged."""
+
+    loss: Tensor
+    weight: Tensor
+    correct: Tensor
+
+    @classmethod
+    def zero(cls, device: torch.device) -> "Sums":
+        """Nothing summed yet."""
+        real, whole = (
+            torch.zeros((2,), dtype=torch.float64, device=device),
+            torch.zeros((), dtype=torch.int64, device=device),
+        )
+        return cls(real[0], real[1], whole)
+
+
+class Run:
+    """A seeded training at step ``progress.step``; nothing in it depends on time."""
+
+    def __init__(self, spec: TrainSpec, dataset: Dataset, threads: int, device: torch.device) -> None:
+        environment.prepare(spec.seed, threads, device)
+        self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
+        splits = split(dataset, spec)
+        size = (spec.data.resize[0], spec.data.resize[1]) if spec.data.resize else None
+        self.preprocessing = Preprocessing.fit(splits.train.inputs, size, spec.data.normalise)
+        self.train = Resident(splits.train, self.preprocessing, device)
+        self.validation = Resident(splits.validation, self.preprocessing, device)
+        self._test = splits.test
+        self.plan = plan.make(spec, dataset.sample)
+        self.network = build(self.plan).to(device)
+        self.optimizer = optim.make(self.rules.optimizer, self.network)
+        self.progress, self.sums = Progress(), Sums.zero(device)
+        self.best_weights: dict[str, Tensor] = {}
+        self.class_weights = self._class_weights()
+        samples = self.rules.samples_per_batch
+        self.micro_batch = samples or plan.FULL_BATCH_CHUNK
+        self.samples_per_step = len(self.train) if samples is None else samples * self.rules.accumulate
+        self.steps_per_epoch = math.ceil(len(self.train) / self.samples_per_step)
+        self.total_steps = self.rules.steps
+        if self.rules.epoch_limit is not None:
+            self.total_steps = self.rules.epoch_limit * self.steps_per_epoch
+        self._order = self.train.order(spec.seed, 0)
+        self._order_epoch = 0
+        self._check_single_samples()
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next update."""
+        share = schedule.factor(self.rules.schedule, self.progress.step, self.steps_per_epoch, self.total_steps)
+        return self.rules.optimizer.learning_rate * share
+
+    def step(self) -> float:
+        """One update of the weights; gives the learning rate that it used."""
+        rate = self.rate
+        optim.set_rate(self.optimizer, rate)
+        self.optimizer.zero_grad(set_to_none=True)
+        indices = self._next_indices()
+        targets = self.train.targets[indices]
+        # one divisor for the whole step, so that k micro-batches give exactly the gradient's mean over their samples
+        weight = len(indices) if self.class_weights is None else self.class_weights[targets].sum()
+        for part, wanted in zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True):
+            inputs = self.train.prepare(self.train.inputs[part])
+            with self._precision():
+                logits = self.network(inputs)
+            loss = nn.functional.cross_entropy(
+                logits.float(),
+                wanted,
+                self.class_weights,
+                reduction="sum",
+                label_smoothing=self.rules.label_smoothing,
+            )
+            torch.autograd.backward(loss / weight)
+            self.sums.loss += loss.detach()
+            self.sums.correct += (logits.detach().argmax(1) == wanted).sum()
+        self.sums.weight += weight
+        if self.rules.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.rules.clip_norm)
+        self.optimizer.step()
+        self.progress.step += 1
+        self.progress.epoch = (self.progress.step - 1) // self.steps_per_epoch + 1
+        self.progress.logged += len(indices)
+        return rate
+
+    def read_sums(self) -> dict[str, float]:
+        """Mean training loss and accuracy since the last call."""
+        values = {
+            "train_loss": self.checked_loss() or 0.0,
+            "train_accuracy": self.sums.correct.item() / self.progress.logged,
+        }
+        self.sums, self.progress.logged = Sums.zero(self.device), 0
+        return values
+
+    def checked_loss(self) -> float | None:
+        """Mean training loss since it was last read, null if no step was made; Diverged if it is not finite."""
+        if not self.progress.logged:
+            return None
+        loss = (self.sums.loss / self.sums.weight).item()
+        if not math.isfinite(loss):
+            raise Diverged(self.progress.step, "train_loss", loss)
+        return loss
+
+    def validate(self) -> dict[str, float]:
+        """Score the validation split and remember the weights if they are the best."""
+        logits = predict(self.network, self.validation.inputs, self.validation.prepare)
+        values = scores(logits, self.validation.targets)
+        if not math.isfinite(values["loss"]):
+            raise Diverged(self.progress.step, "validation_loss", values["loss"])
+        if self.progress.note_validation(values, self.rules):
+            self.best_weights = _copy(self.network.state_dict())
+        return {f"validation_{name}": value for name, value in values.items()}
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything that the next step depends on, as copies."""
+        self.checked_loss()
+        state = {f"optimizer/{key}": value for key, value in optim.tensors(self.optimizer, self.network).items()}
+        state |= {f"generator/{key}": value for key, value in environment.generator_states(self.device).items()}
+        state |= {
+            f"sums/{name}": getattr(self.sums, name).to("cpu", copy=True) for name in ("loss", "weight", "correct")
+        }
+        if self.progress.best_step != self.progress.step:
+            state |= {f"best/{key}": value for key, value in _copy(self.best_weights).items()}
+        return Checkpoint(_copy(self.network.state_dict()), state, self.manifest())
+
+    def manifest(self) -> dict[str, Any]:
+        """What a checkpoint says about itself."""
+        return {
+            "step": self.progress.step,
+            "epoch": self.progress.epoch,
+            "progress": self.progress.as_dict(),
+            "training": self._identity(),
+            "environment": environment.describe(self.threads, self.device),
+        }
+
+    def restore(self, checkpoint: Checkpoint) -> str | None:
+        """Go back to a checkpoint; the reason if bits may differ from then on. ValueError: it is another training's."""
+        if checkpoint.manifest["training"] != self._identity():
+            raise ValueError("the checkpoint belongs to another training: its spec or its data set is not this one's")
+        groups: dict[str, dict[str, Tensor]] = {"optimizer": {}, "generator": {}, "sums": {}, "best": {}}
+        for key, value in checkpoint.state.items():
+            group, name = key.split("/", 1)
+            groups[group][name] = value
+        self.network.load_state_dict(checkpoint.weights)
+        optim.restore(self.optimizer, self.network, groups["optimizer"])
+        environment.restore_generators(groups["generator"], self.device)
+        self.sums = Sums(**{name: value.to(self.device, copy=True) for name, value in groups["sums"].items()})
+        self.progress = Progress.from_dict(checkpoint.manifest["progress"])
+        if self.progress.best:
+            self.best_weights = _copy(groups["best"] or checkpoint.weights)
+        now = environment.describe(self.threads, self.device)
+        return environment.differences(checkpoint.manifest["environment"], now)
+
+    def finish(self) -> Finished:
+        """Choose the best weights and read the test split, once."""
+        progress = self.progress
+        assert progress.stopped is not None
+        self.network.load_state_dict(self.best_weights)
+        test = Resident(self._test, self.preprocessing, self.device)
+        logits = predict(self.network, test.inputs, test.prepare)
+        manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
+        return Finished(
+            step=progress.step,
+            epoch=progress.epoch,
+            stopped=progress.stopped,
+            best=Checkpoint(_copy(self.best_weights), {}, manifest),
+            best_step=progress.best_step,
+            best_epoch=progress.best_epoch,
+            validation=progress.best,
+            test=scores(logits, test.targets),
+            confusion_matrix=confusion_matrix(logits, test.targets),
+            preprocessing=self.preprocessing,
+        )
+
+    def _next_indices(self) -> Tensor:
+        """The samples of the next step; a full batch needs no shuffling."""
+        epoch, position = divmod(self.progress.step, self.steps_per_epoch)
+        if epoch != self._order_epoch and self.steps_per_epoch > 1:
+            self._order, self._order_epoch = self.train.order(self.spec.seed, epoch), epoch
+        start = position * self.samples_per_step
+        return self._order[start : start + self.samples_per_step]
+
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+        if self.rules.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def _class_weights(self) -> Tensor | None:
+        """One factor a class. ``balanced``: inverse to how often it occurs, 1 on average over the samples."""
+        wanted = self.rules.class_weights
+        if wanted is None:
+            return None
+        if isinstance(wanted, list):
+            return torch.tensor(wanted, dtype=torch.float32, device=self.device)
+        counts = self.train.targets.bincount(minlength=self.plan.outputs)
+        return (len(self.train) / (self.plan.outputs * counts.clamp(min=1))).float()
+
+    def _check_single_samples(self) -> None:
+        """A last batch of one sample cannot pass a batch normalisation of a 1x1 map: say so before, not in an hour."""
+        last = len(self.train) % self.samples_per_step or self.samples_per_step
+        layers = [layer for outer in self.plan.layers for layer in (outer, *outer.inner)]
+        if last % self.micro_batch == 1 and any(
+            layer.kind == "batch_norm" and layer.output[:2] == (1, 1) for layer in layers
+        ):
+            raise ValueError(
+                f"the last batch of an epoch would have a single sample ({len(self.train)} to train on), which batch "
+                'normalisation of a 1x1 map cannot use; change batch_size, or use norm "group"'
+            )
+
+    def _identity(self) -> str:
+        """SHA-256 of what is trained on what."""
+        spec = self.spec.model_dump(mode="json", include=set(TrainSpec.model_fields))
+        facts = [spec, len(self.train), len(self.validation), self.preprocessing.as_dict()]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _copy(tensors: dict[str, Any]) -> dict[str, Tensor]:
+    """Copies on the CPU that nothing changes any more."""
+    return {name: cast(Tensor, value).detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}

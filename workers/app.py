@@ -1,0 +1,71 @@
+"""The Celery application of the worker, and what happens when it starts and stops."""
+
+import signal
+import sys
+import time
+from typing import Any
+
+from celery import signals
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import log
+from core.broker import TASK, celery_app
+from core.settings import Settings
+from workers import supervisor
+from workers.runtime import Runtime
+
+settings = Settings()
+app = celery_app(settings.broker_url)
+_runtime: list[Runtime] = []
+
+
+@app.task(name=TASK)
+def run_waiting(job_id: str) -> None:
+    """A ticket: somebody waits. Claim and run jobs until none that fits is left; the id is only for the log."""
+    runtime = _runtime[0]
+    while True:
+        claimed = time.monotonic()
+        with runtime.claim() as found:
+            if found is None:
+                return
+            claim, device = found
+            log.get(__name__).info("claimed", job=claim.lease.job_id, attempt=claim.lease.attempt, ticket=job_id)
+            supervisor.run(runtime, claim, device, claimed)
+
+
+@signals.setup_logging.connect
+def _configure_logging(**_: Any) -> None:
+    log.configure(settings.log_level, settings.log_format)
+
+
+@signals.worker_init.connect
+def _start(sender: Any, **_: Any) -> None:
+    runtime = Runtime(settings)
+    try:
+        runtime.start()
+    except SQLAlchemyError as error:
+        reason = str(error).splitlines()[0]
+        sys.exit(f"the worker cannot use the database ({reason}); is it running, and did `python -m migrations` run?")
+    _runtime.append(runtime)
+    for queue in runtime.queues:
+        sender.app.amqp.queues.select_add(queue)
+
+
+@signals.worker_ready.connect
+def _all_signals_mean_leave(**_: Any) -> None:
+    # Celery's cold shutdown hangs a threads worker, so that INT and QUIT do what TERM does.
+    handler = signal.getsignal(signal.SIGTERM)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, handler)
+
+
+@signals.worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    for runtime in _runtime:
+        runtime.stop()  # in the signal's context: it only sets an event
+
+
+@signals.worker_shutdown.connect
+def _close(**_: Any) -> None:
+    for runtime in _runtime:
+        runtime.close()

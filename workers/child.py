@@ -1,0 +1,108 @@
+"""The process of one attempt: works, and reports to its supervisor. Runs in a child of the forkserver.
+
+It knows files and pipes only. Small reports go up the pipe as JSON; checkpoints go through files in the scratch folder.
+"""
+
+import ctypes
+import faulthandler
+import importlib
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+
+class Control:
+    """What the supervisor tells the child: go on until a deadline, pause, this checkpoint is stored."""
+
+    def __init__(self, connection: Connection, deadline: float) -> None:
+        self._connection = connection
+        self._deadline = deadline
+        self.pausing = False
+        self.storing = False
+        threading.Thread(target=self._listen, name="control", daemon=True).start()
+
+    def _listen(self) -> None:
+        """Obey until the lease's deadline passes: then another attempt may be running, and this one must not go on."""
+        while True:
+            left = self._deadline - time.monotonic()
+            try:
+                if left <= 0:
+                    os.killpg(0, signal.SIGKILL)
+                if self._connection.poll(min(left, 1.0)):
+                    self._obey(json.loads(self._connection.recv_bytes()))
+            except (EOFError, OSError):  # the supervisor is gone
+                os.killpg(0, signal.SIGKILL)
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        self._deadline = max(self._deadline, order.get("deadline", self._deadline))
+        self.pausing = self.pausing or order.get("pause", False)
+        self.storing = self.storing and not order.get("stored", False)
+
+
+def main(task: dict[str, Any], reports: Connection, orders: Connection, output: Connection) -> None:
+    """Run one attempt; ``task`` is plain data, see ``supervisor.py``."""
+    libc = _settle(output, task["name"])
+    os.environ["CUDA_VISIBLE_DEVICES"] = task["visible"]  # one GPU a slot, or none
+
+    def report(**message: Any) -> None:
+        reports.send_bytes(json.dumps(message, allow_nan=False).encode())
+
+    control = Control(orders, task["deadline"])
+    try:
+        # By name: the worker's main process imports this module and must stay free of torch.
+        importlib.import_module(f"workers.{task['kind']}").run(task, control, report)
+    except BaseException as error:
+        explained = _explain(error)
+        report(type="error", **explained)
+        if explained["code"] == "internal":
+            raise  # the traceback goes to the job's log
+        sys.exit(1)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        libc.fflush(None)  # a forked process ends with os._exit, which loses what C code has buffered
+
+
+def _settle(output: Connection, name: str) -> ctypes.CDLL:
+    """Make the forked process its own: output, signals, group, and the first victim when memory runs out."""
+    Path("/proc/self/oom_score_adj").write_text("1000")
+    os.setsid()
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+    output.close()
+    libc = ctypes.CDLL(None)
+    libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, 1, 0)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    faulthandler.enable(file=2)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor decides; it sends "pause"
+    multiprocessing.set_start_method("fork", force=True)
+    random.seed()
+    libc.prctl(15, name.encode()[:15], 0, 0, 0)  # PR_SET_NAME, so that ps and top say what runs
+    return libc
+
+
+def _explain(error: BaseException) -> dict[str, Any]:
+    """The error as the user sees it: a stable code, a sentence, and whether another attempt may help."""
+    from core.errors import EpochdError
+    from models.events import Diverged
+
+    text = str(error) or type(error).__name__
+    if isinstance(error, Diverged):
+        return {"code": "diverged", "message": text, "retryable": False, "detail": {"step": error.step}}
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+        return {"code": "out_of_memory", "message": f"The training ran out of memory: {text}", "retryable": False}
+    if isinstance(error, ValueError | EpochdError):
+        return {"code": "invalid_data", "message": text, "retryable": False}
+    if isinstance(error, OSError):
+        return {"code": "internal", "message": f"The worker could not read or write a file: {text}", "retryable": True}
+    return {"code": "internal", "message": f"{type(error).__name__}: {text}", "retryable": False}

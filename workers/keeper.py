@@ -1,0 +1,62 @@
+"""Keeps a lease alive and listens for what the user asks of the job, from a thread of its own."""
+
+import threading
+import time
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import jobs, log
+from core.db import Database
+from core.errors import LeaseLost
+from core.jobs.record import requested
+
+POLL_SECONDS = 0.25
+SAFETY_SECONDS = 1.0
+
+
+class Keeper:
+    """``deadline`` (monotonic clock) is when this attempt must have stopped unless the lease was renewed before."""
+
+    def __init__(self, database: Database, lease: jobs.Lease, lease_seconds: float, claimed: float) -> None:
+        self._database, self._lease, self._seconds = database, lease, lease_seconds
+        # Counted from before the database was asked, so our clock ends the lease before the database's does.
+        self.deadline = claimed + lease_seconds - min(SAFETY_SECONDS, lease_seconds / 4)
+        self.requested: str | None = None
+        self.lost = False
+        self._renewed = claimed
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"keeper-{lease.job_id}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            try:
+                self._ask()
+            except LeaseLost:
+                self.lost = True
+                return
+            except SQLAlchemyError as error:  # the deadline judges; an outage shorter than the lease harms nobody
+                log.get(__name__).warning("lease_not_renewed", job=self._lease.job_id, error=str(error).splitlines()[0])
+
+    def _ask(self) -> None:
+        asked = time.monotonic()
+        if asked - self._renewed < self._seconds / 3:
+            with self._database.reading() as session:
+                self.requested = requested(session, self._lease)
+            if self.requested == "lost":
+                raise LeaseLost(f"job {self._lease.job_id} is no longer ours")
+            return
+        with self._database.transaction() as session:
+            self.requested = jobs.renew(session, self._lease, self._seconds)
+        self._renewed = asked
+        self.deadline = asked + self._seconds - min(SAFETY_SECONDS, self._seconds / 4)
+
+    @property
+    def over(self) -> bool:
+        """Whether this attempt must stop at once: another one may hold the job."""
+        return self.lost or time.monotonic() > self.deadline
+
+    def close(self) -> None:
+        """Stop renewing."""
+        self._stop.set()
+        self._thread.join()

@@ -1,0 +1,254 @@
+"""Writes what one attempt reports into the database, in order and in short transactions, from a thread of its own."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from core import blobs, jobs, log
+from core.catalog.models import NewVersion
+from core.db import Database
+from core.errors import LeaseLost
+from core.jobs import CheckpointEntry, Claim, Event, Points
+from core.tables import Job
+
+Message = dict[str, Any]
+RETRY_SECONDS = 0.5
+MOST_WAITING = 200
+
+
+class Recorder:
+    """One attempt's writer. ``put`` what the child says, then ``close``; ``state`` tells how the writing ended."""
+
+    def __init__(self, database: Database, claim: Claim, stored: Callable[[], None]) -> None:
+        self._database, self._claim, self._stored = database, claim, stored
+        self._queue: queue.Queue[Message | None] = queue.Queue()
+        self._progress: dict[str, Any] = {}
+        self._gave_up = threading.Event()
+        self._dropping = False
+        self._best_step: int | None = None
+        self.lost = False
+        self.failure: Exception | None = None
+        self.succeeded = False
+        self.paused_step: int | None = None
+        self.error: Message | None = None
+        self._thread = threading.Thread(target=self._run, name=f"recorder-{claim.lease.job_id}", daemon=True)
+        self._thread.start()
+
+    @property
+    def full(self) -> bool:
+        """Whether the child must wait: the database is slower than it."""
+        return self._queue.qsize() >= MOST_WAITING
+
+    def put(self, message: Message) -> None:
+        """Hand over a message; never blocks. Ask ``full`` before reading more from the child."""
+        self._queue.put(message)
+
+    def give_up(self) -> None:
+        """Stop waiting for a database that is away: the lease is over."""
+        self._gave_up.set()
+
+    def drop_results(self) -> None:
+        """The job is cancelled: checkpoints and results that still wait are not written."""
+        self._dropping = True
+
+    def close(self, over: Callable[[], bool]) -> None:
+        """Wait until everything is written, or until the lease is over."""
+        self._queue.put(None)
+        while self._thread.is_alive():
+            if over():
+                self.give_up()
+            self._thread.join(0.2)
+
+    def _run(self) -> None:
+        while (batch := self._take()) is not None:
+            if self.lost or self.failure is not None:
+                continue
+            if self._dropping and batch[0]["type"] in ("checkpoint", "finished"):
+                continue
+            try:
+                self._write(batch)
+            except LeaseLost:
+                self.lost = True
+            except Exception as error:  # the supervisor reports it as the job's failure
+                log.get(__name__).exception("recording_failed", job=self._claim.lease.job_id)
+                self.failure = error
+
+    def _take(self) -> list[Message] | None:
+        """The next messages: several small ones together, or one that needs blobs alone."""
+        message = self._queue.get()
+        if message is None:
+            return None
+        batch = [message]
+        while message["type"] in _SMALL and self._queue.queue and len(batch) < 64:
+            following = self._queue.queue[0]
+            if following is None or following["type"] not in _SMALL:
+                break
+            batch.append(self._queue.get())  # type: ignore[arg-type]  # checked above; this thread is the only taker
+        return batch
+
+    def _write(self, batch: list[Message]) -> None:
+        match batch[0]["type"]:
+            case "checkpoint":
+                self._checkpoint(batch[0])
+            case "finished":
+                self._finish(batch[0])
+            case "paused":
+                self.paused_step = batch[0]["step"]
+            case "error":
+                self.error = batch[0]
+            case _:
+                self._record(batch)
+
+    def patiently(self, write: Callable[[], None]) -> None:
+        """Run a write until the database takes it.
+
+        Raises:
+            LeaseLost: the lease ended before it did.
+        """
+        while True:
+            try:
+                return write()
+            except (OperationalError, PoolTimeout) as error:
+                log.get(__name__).warning("database_away", error=str(error).splitlines()[0])
+                if self._gave_up.wait(RETRY_SECONDS):
+                    raise LeaseLost("the lease ended while the database was away") from error
+
+    def _record(self, batch: list[Message]) -> None:
+        entries: list[Event | Points] = []
+        changes: dict[str, Any] = {}
+        for message in batch:
+            entries += _entries(message)
+            changes |= _changes(message)
+            if message["type"] == "started":
+                self._progress = {name: message[name] for name in ("step", "total_steps", "epoch", "epochs")}
+            if "step" in message and message["type"] != "stop_step":
+                self._progress |= {"step": message["step"], "epoch": message.get("epoch", self._progress["epoch"])}
+            if message["type"] == "stop_step":
+                self._progress["total_steps"] = message["step"]
+        if self._progress:  # a line may be printed before the training has started
+            changes["progress"] = dict(self._progress)
+
+        def write() -> None:
+            with self._database.transaction() as session:
+                jobs.record(session, self._claim.lease, entries, **changes)
+
+        self.patiently(write)
+
+    def _blob(self, path: str) -> str:
+        sha256 = ""
+
+        def write() -> None:
+            nonlocal sha256
+            sha256, _ = blobs.write_file(self._database, Path(path))
+
+        self.patiently(write)
+        Path(path).unlink()
+        return sha256
+
+    def _checkpoint(self, message: Message) -> None:
+        entry = CheckpointEntry(
+            step=message["step"],
+            epoch=message["epoch"],
+            best=message["best"],
+            last=True,
+            metrics=message["metrics"],
+            weights_sha256=self._blob(message["weights"]),
+            state_sha256=self._blob(message["state"]),
+        )
+        self._keep(entry)
+        if entry.best:
+            self._best_step = entry.step
+        self._stored()
+
+    def _keep(self, entry: CheckpointEntry) -> None:
+        replaced: list[str] = []
+
+        def write() -> None:
+            nonlocal replaced
+            with self._database.transaction() as session:
+                replaced = jobs.checkpoint(session, self._claim.lease, entry)
+
+        def forget() -> None:
+            for sha256 in replaced:
+                blobs.free(self._database, sha256)
+
+        self.patiently(write)
+        self.patiently(forget)
+
+    def _finish(self, message: Message) -> None:
+        weights = self._blob(message["weights"])
+        onnx = self._blob(message["onnx"]) if message["onnx"] else None
+        metrics = {"validation": message["validation"], "test": message["test"]}
+        best = {"step": message["best_step"], "epoch": message["best_epoch"]}
+        if self._best_step != best["step"]:
+            kept = {"best": True, "last": False, "metrics": message["validation"], "state_sha256": None}
+            self._keep(CheckpointEntry(**best, **kept, weights_sha256=weights))
+
+        def write() -> None:
+            with self._database.transaction() as session:
+                job = session.get_one(Job, self._claim.lease.job_id)
+                version = None
+                if job.model is not None:
+                    version = NewVersion(
+                        job_id=job.id,
+                        dataset_id=job.dataset_id,
+                        checkpoint_step=best["step"],
+                        weights_sha256=weights,
+                        onnx_sha256=onnx,
+                        reason=message["reason"],
+                        parameters=job.parameters,
+                        preprocessing=message["preprocessing"],
+                        metrics=metrics,
+                        spec=job.spec,
+                    )
+                jobs.succeed(session, self._claim.lease, _result(job, message, weights), version)
+
+        self.patiently(write)
+        self.succeeded = True
+
+
+_SMALL = ("started", "first_step", "metrics", "stop_step", "log", "warning")
+
+
+def _entries(message: Message) -> list[Event | Points]:
+    match message["type"]:
+        case "started":
+            data = {name: message[name] for name in ("step", "steps_per_epoch", "total_steps", "threads", "device")}
+            threads = "1 thread" if message["threads"] == 1 else f"{message['threads']} threads"
+            text = f"Training on {message['device']} with {threads} from step {message['step']}."
+            inexact = [Event("warning", f"The resumed run is approximate: {message['reason']}.", {}, "warning")]
+            return [Event("started", text, data), *([] if message["exact"] else inexact)]
+        case "first_step":
+            data = {"step": message["step"], "seconds": message["seconds"]}
+            return [Event("first_step", f"Step {message['step']} is done.", data)]
+        case "metrics":
+            return [Points([(name, message["step"], value) for name, value in message["values"].items()])]
+        case "log":
+            return [Event("log", line, {"stream": "output", "line": line}) for line in message["lines"]]
+        case "warning":
+            return [Event("warning", message["message"], {}, "warning")]
+        case "stop_step":
+            text = f"The time given allows {message['step']} steps."
+            return [Event("stop_step", text, {"step": message["step"]})]
+    raise AssertionError(f"unknown message {message['type']}")
+
+
+def _changes(message: Message) -> dict[str, Any]:
+    """The columns of the job that a message sets."""
+    if message["type"] == "started":
+        exact = "exact" if message["exact"] else "approximate"
+        return {"resume": exact, "resume_reason": message["reason"], "threads": message["threads"]}
+    return {"stop_step": message["step"]} if message["type"] == "stop_step" else {}
+
+
+def _result(job: Job, message: Message, weights: str) -> dict[str, Any]:
+    kept = ("test", "validation", "best_step", "best_epoch", "stopped", "confusion_matrix", "classes")
+    took = job.ran_seconds + (time.time() - job.claimed_at.timestamp() if job.claimed_at else 0.0)
+    own = {"steps": message["step"], "epochs": message["epoch"], "seconds": round(took, 3), "weights_sha256": weights}
+    return {name: message[name] for name in kept} | own

@@ -1,0 +1,119 @@
+"""What one worker process holds: its settings, database, forkserver, place in the fleet, and devices."""
+
+import os
+import platform
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from core import fleet, ids, jobs, log
+from core.broker import QUEUES, Tickets
+from core.db import Database
+from core.jobs import Claim
+from core.reconciler import Reconciler
+from core.settings import Settings
+from core.tables import Worker
+from workers import memory
+from workers.forkserver import Forkserver
+
+
+class Runtime:
+    """Wired once, when the worker starts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database, pool_size=4 + 3 * settings.worker_slots)
+        self.forkserver = Forkserver()
+        self.stopping = threading.Event()
+        self.stopping_since: float | None = None
+        self.cache = settings.data_dir / "cache" / "datasets"
+        self.scratch = settings.data_dir / "scratch" / str(os.getpid())
+        self.cache.mkdir(parents=True, exist_ok=True)
+        self._remove_stale_scratch()
+        self._tickets = Tickets(settings.broker_url)
+        self._free_devices: list[str] = []
+        self._device_lock = threading.Lock()
+
+    def start(self) -> None:
+        """Warm the forkserver, join the fleet, begin to reconcile."""
+        found = self.forkserver.warm()
+        gpus = found["cuda"]
+        slots = self.settings.worker_slots
+        self._free_devices = [f"cuda:{number}" for number in range(len(gpus))]
+        cpu = {"kind": "cpu", "name": platform.processor() or platform.machine(), "memory_bytes": memory.total_bytes()}
+        row = Worker(
+            id=ids.new("wrk"),
+            name=self.settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            slots=slots,
+            threads=self.settings.worker_threads or max(1, len(os.sched_getaffinity(0)) // slots),
+            memory_bytes=memory.total_bytes(),
+            devices=[cpu, *gpus],
+            versions={"epochd": version("epochd"), "torch": found["torch"], "python": platform.python_version()},
+        )
+        with self.database.transaction() as session:
+            self.worker = fleet.register(session, row)
+        beat = Reconciler(self.database, self._tickets, self.settings.reconcile_seconds, self._beat)
+        self._reconciler = beat
+        beat.start()
+        log.get(__name__).info("worker_ready", worker=row.name, slots=slots, threads=row.threads, gpus=len(gpus))
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that this worker listens to."""
+        return [QUEUES[kind] for kind in sorted({device["kind"] for device in self.worker.devices})]
+
+    def _beat(self) -> None:
+        with self.database.transaction() as session:
+            if not fleet.seen(session, self.worker.id, "stopping" if self.stopping.is_set() else "online"):
+                fleet.register(session, session.merge(self.worker))  # forgotten after a day of silence
+
+    @contextmanager
+    def claim(self) -> Iterator[tuple[Claim, str] | None]:
+        """The next job for a slot of this worker, and its device: a GPU of its own if one is free and it takes one."""
+        if self.stopping.is_set():
+            yield None
+            return
+        with self._device_lock:
+            gpu = self._free_devices.pop(0) if self._free_devices else None
+        try:
+            kinds = {"cpu"} if gpu is None else {"cpu", "cuda"}
+            with self.database.transaction() as session:
+                claim = jobs.claim(session, self.worker, self.settings.lease_seconds, kinds)
+            if claim is None:
+                yield None
+            else:
+                yield claim, gpu if gpu is not None and claim.spec["device"] != "cpu" else "cpu"
+        finally:
+            if gpu is not None:
+                with self._device_lock:
+                    self._free_devices.append(gpu)
+
+    def stop(self) -> None:
+        """Begin to leave: claim nothing more; the supervisors hand their jobs back."""
+        self.stopping_since = time.monotonic()
+        self.stopping.set()
+
+    def close(self) -> None:
+        """Leave the fleet."""
+        self._reconciler.stop()
+        with self.database.transaction() as session:
+            fleet.seen(session, self.worker.id, "stopped")
+        self._tickets.close()
+        self.database.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _remove_stale_scratch(self) -> None:
+        """Scratch folders of workers that were killed; one that still lives keeps its own."""
+        folder: Path = self.settings.data_dir / "scratch"
+        for stale in folder.glob("[0-9]*") if folder.exists() else []:
+            if not psutil.pid_exists(int(stale.name)) or stale == self.scratch:
+                shutil.rmtree(stale, ignore_errors=True)

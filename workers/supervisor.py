@@ -1,0 +1,291 @@
+"""Supervises one attempt: starts the child, passes on what it reports, stops it when asked, and says how it ended."""
+
+import contextlib
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from core import blobs, jobs, log
+from core.errors import LeaseLost
+from core.jobs import Claim
+from core.specs import TrainJob
+from workers import child, memory
+from workers.forkserver import FORKSERVER_LOST, kill
+from workers.keeper import Keeper
+from workers.output import Output
+from workers.recorder import Recorder
+from workers.runtime import Runtime
+
+STOP_SECONDS = 6.0
+DRAIN_SECONDS = 1.0
+TICK_SECONDS = 0.1
+
+
+@dataclass
+class Attempt:
+    """One running child and all that belongs to it."""
+
+    claim: Claim
+    keeper: Keeper
+    recorder: Recorder
+    process: ForkServerProcess
+    reports: Connection
+    orders: Connection
+    output: Output
+    memory: memory.Watch
+    timeout: float | None
+    sent_deadline: float = 0.0
+    code: int | None = None
+    killed_for: str | None = None
+    pausing_since: float | None = None
+    open: list[Any] = field(default_factory=list)
+
+    def order(self, **message: Any) -> None:
+        """Tell the child something; one that is gone does not mind."""
+        with contextlib.suppress(OSError):
+            self.orders.send_bytes(json.dumps(message).encode())
+
+    def kill(self, reason: str) -> None:
+        """End the child now."""
+        if self.killed_for is None:
+            self.killed_for = reason
+            assert self.process.pid is not None
+            if self.code is None:
+                kill(self.process.pid)
+
+    def close(self, runtime: Runtime) -> None:
+        """Whatever happened: leave no child, no thread and no pipe behind."""
+        if self.code is None:
+            self.kill("error")
+            self.code = runtime.forkserver.reap(self.process)
+        for connection in (self.reports, self.orders, self.output.reader):
+            connection.close()
+        self.recorder.close(lambda: True)
+
+
+def run(runtime: Runtime, claim: Claim, device: str, claimed: float) -> None:
+    """Run one attempt from claim to end; ``claimed`` is the monotonic time before the claim."""
+    logger = log.get(__name__).bind(job=claim.lease.job_id, attempt=claim.lease.attempt)
+    keeper = Keeper(runtime.database, claim.lease, runtime.settings.lease_seconds, claimed)
+    scratch = runtime.scratch / f"{claim.lease.job_id}-{claim.lease.attempt}"
+    attempt = None
+    try:
+        scratch.mkdir(parents=True)
+        attempt = _start(runtime, claim, keeper, _task(runtime, claim, keeper, scratch, device))
+        _watch(runtime, attempt)
+        _settle(runtime, attempt, logger)
+    except LeaseLost:
+        logger.warning("lease_lost")
+    except Exception as error:
+        logger.exception("attempt_failed")
+        if attempt is not None:
+            attempt.kill("error")
+        failure = _error("internal", f"The worker failed: {error}", True)
+        _end(keeper, lambda: _fail(runtime, claim, failure))
+    finally:
+        if attempt is not None:
+            attempt.close(runtime)
+        keeper.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _task(runtime: Runtime, claim: Claim, keeper: Keeper, scratch: Path, device: str) -> dict[str, Any]:
+    """What the child needs, as plain data; its input files are fetched from the database."""
+    dataset = runtime.cache / f"{claim.dataset_sha256}.safetensors"
+    if not dataset.exists():
+        blobs.fetch(runtime.database, claim.dataset_sha256, dataset)
+    resume = []
+    if claim.resume is not None:
+        assert claim.resume.state_sha256 is not None, "the last checkpoint always has its state"
+        for name, sha256 in (("weights", claim.resume.weights_sha256), ("state", claim.resume.state_sha256)):
+            resume.append(str(scratch / f"resume-{name}.safetensors"))
+            blobs.fetch(runtime.database, sha256, Path(resume[-1]))
+    return {
+        "kind": claim.spec["kind"],
+        "name": claim.lease.job_id[-12:],
+        "spec": TrainJob.model_validate(claim.spec).training.model_dump(mode="json"),
+        "dataset": str(dataset),
+        "resume": resume,
+        "scratch": str(scratch),
+        "threads": claim.threads,
+        "device": device.partition(":")[0],
+        "visible": device.partition(":")[2],
+        "stop_step": claim.stop_step,
+        "checkpoint_seconds": claim.checkpoint_seconds,
+        "deadline": keeper.deadline,
+    }
+
+
+def _start(runtime: Runtime, claim: Claim, keeper: Keeper, task: dict[str, Any]) -> Attempt:
+    reports, child_reports = runtime.forkserver.pipe()
+    child_orders, orders = runtime.forkserver.pipe()
+    output, child_output = runtime.forkserver.pipe()
+    watch = memory.Watch()
+    process = runtime.forkserver.start(child.main, task, child_reports, child_orders, child_output)
+    for connection in (child_reports, child_orders, child_output):
+        connection.close()  # or the end of file would never come
+    assert process.pid is not None
+    watch.pid = process.pid
+    timeout = None if claim.seconds_left is None else time.monotonic() + claim.seconds_left
+    recorder = Recorder(runtime.database, claim, lambda: attempt.order(stored=True))
+    attempt = Attempt(claim, keeper, recorder, process, reports, orders, Output(output), watch, timeout)
+    attempt.open = [reports, output, process.sentinel]
+    return attempt
+
+
+def _watch(runtime: Runtime, attempt: Attempt) -> None:
+    """Until the child is gone: pass on what it says, and stop it when that is asked for."""
+    while attempt.process.sentinel in attempt.open:
+        _pass_on(attempt, TICK_SECONDS)
+        attempt.memory.look()
+        keeper = attempt.keeper
+        if keeper.over or attempt.recorder.lost:
+            attempt.recorder.give_up()
+            attempt.kill("lost")
+        elif attempt.recorder.failure is not None:
+            attempt.kill("recording")
+        elif keeper.requested == "cancel":
+            attempt.recorder.drop_results()
+            attempt.kill("cancel")
+        elif attempt.timeout is not None and time.monotonic() > attempt.timeout:
+            attempt.kill("timeout")
+        elif keeper.requested == "pause" or runtime.stopping.is_set():
+            _pause(runtime, attempt)
+        if keeper.deadline > attempt.sent_deadline:
+            attempt.sent_deadline = keeper.deadline
+            attempt.order(deadline=keeper.deadline)
+    attempt.code = runtime.forkserver.reap(attempt.process)
+    _drain(attempt)
+
+
+def _drain(attempt: Attempt) -> None:
+    """Read what the child said before it went: its reports to the end, its output for a moment."""
+    drained = time.monotonic() + DRAIN_SECONDS
+    while attempt.open and not attempt.keeper.over:
+        wanted = attempt.reports in attempt.open and attempt.killed_for is None
+        if not wanted and time.monotonic() > drained:
+            return
+        _pass_on(attempt, 0.05)
+
+
+def _pass_on(attempt: Attempt, timeout: float) -> None:
+    """Read what is ready. While the recorder is full the child's words wait in its pipes, and so does the child."""
+    speaking = (attempt.reports, attempt.output.reader)
+    listen = [one for one in attempt.open if one not in speaking or not attempt.recorder.full]
+    if not listen:
+        time.sleep(timeout)
+        return
+    for ready in wait(listen, timeout):
+        if ready is attempt.output.reader:
+            if lines := attempt.output.read():
+                attempt.recorder.put({"type": "log", "lines": lines})
+            if attempt.output.ended:
+                attempt.open.remove(ready)
+        elif ready is attempt.reports:
+            try:
+                attempt.recorder.put(json.loads(attempt.reports.recv_bytes()))
+            except (EOFError, OSError):
+                attempt.open.remove(ready)
+        else:
+            attempt.open.remove(ready)
+
+
+def _pause(runtime: Runtime, attempt: Attempt) -> None:
+    """Ask for a checkpoint and an end; a worker that must leave does not wait for ever."""
+    if attempt.pausing_since is None:
+        attempt.pausing_since = time.monotonic()
+        attempt.order(pause=True)
+    stopping_since = runtime.stopping_since
+    if stopping_since is not None and time.monotonic() - stopping_since > STOP_SECONDS:
+        attempt.kill("stop")
+
+
+def _settle(runtime: Runtime, attempt: Attempt, logger: Any) -> None:
+    """Finish writing, and record how the attempt ended."""
+    assert attempt.code is not None
+    attempt.recorder.close(lambda: attempt.keeper.over)
+    recorder, lease = attempt.recorder, attempt.claim.lease
+    if recorder.succeeded:  # asked first: the keeper finds the lease of a job that has ended lost
+        logger.info("succeeded")
+        return
+    if recorder.lost or attempt.keeper.lost or attempt.killed_for == "lost":
+        raise LeaseLost(f"attempt {lease.attempt} no longer holds job {lease.job_id}")
+    end = _ending(runtime, attempt, attempt.code)
+    _end(attempt.keeper, end)
+    logger.info("ended", code=attempt.code, killed_for=attempt.killed_for)
+
+
+def _ending(runtime: Runtime, attempt: Attempt, code: int) -> Callable[[], None]:
+    """The transaction that records why the child is gone."""
+    recorder, claim = attempt.recorder, attempt.claim
+    if attempt.killed_for == "cancel":
+        return lambda: _write(runtime, jobs.cancelled, claim.lease)
+    if attempt.killed_for == "timeout":
+        message = f"The job ran longer than its timeout_seconds ({claim.spec['timeout_seconds']:g})."
+        return lambda: _fail(runtime, claim, _error("timed_out", message, False))
+    if recorder.paused_step is not None and attempt.keeper.requested == "pause":
+        return lambda: _write(runtime, jobs.paused, claim.lease, recorder.paused_step)
+    if recorder.paused_step is not None or attempt.killed_for == "stop":
+        return lambda: _write(runtime, jobs.hand_back, claim.lease, "the worker is shutting down")
+    if recorder.failure is not None:
+        message = f"The worker could not store the results: {str(recorder.failure).splitlines()[0]}"
+        return lambda: _fail(runtime, claim, _error("internal", message, True))
+    return lambda: _fail(runtime, claim, _crash(attempt, code))
+
+
+def _crash(attempt: Attempt, code: int) -> dict[str, Any]:
+    """What a child that ended by itself died of."""
+    detail: dict[str, Any] = {"log": list(attempt.output.tail), **attempt.memory.detail()}
+    name = _signal_name(-code) if code < 0 else None
+    detail |= {"signal": name} if name else {"exit_code": code}
+    reported = attempt.recorder.error
+    if reported is not None:
+        detail |= reported.get("detail", {})
+        return _error(reported["code"], reported["message"], reported["retryable"], **detail)
+    if code == -signal.SIGKILL and attempt.memory.ran_out():
+        message = f"The machine ran out of memory; the job used {detail['peak_memory_bytes'] / 2**20:.0f} MiB."
+        return _error("out_of_memory", message, False, **detail)
+    if code == FORKSERVER_LOST:
+        return _error("crashed", "The process that starts trainings was lost.", True, **detail)
+    how = f"was ended by {name}" if name else f"ended with exit code {code}"
+    return _error("crashed", f"The training process {how}.", True, **detail)
+
+
+def _signal_name(number: int) -> str:
+    names = {one.value: one.name for one in signal.Signals}
+    return names.get(number, f"signal {number}")  # real-time signals have no names
+
+
+def _error(code: str, message: str, retryable: bool, **detail: Any) -> dict[str, Any]:
+    return {"code": code, "message": message.replace("\0", ""), "param": None, "retryable": retryable, "detail": detail}
+
+
+def _write(runtime: Runtime, end: Callable[..., Any], lease: jobs.Lease, *arguments: Any) -> None:
+    with runtime.database.transaction() as session:
+        end(session, lease, *arguments)
+
+
+def _fail(runtime: Runtime, claim: Claim, error: dict[str, Any]) -> None:
+    _write(runtime, jobs.fail, claim.lease, error)
+
+
+def _end(keeper: Keeper, end: Callable[[], None]) -> None:
+    """Record the end, as long as the lease lasts; after that the reconciler takes the job back."""
+    while not keeper.over:
+        try:
+            return end()
+        except LeaseLost:
+            return None
+        except (OperationalError, PoolTimeout) as error:
+            log.get(__name__).warning("database_away", error=str(error).splitlines()[0])
+            time.sleep(0.5)

@@ -1,0 +1,113 @@
+"""The job kind ``train``: what its child process does. It holds torch; the worker resolves it by name."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core import plan
+from core.specs import TrainSpec
+from models import checkpoint, events, export, networks, training
+from models.data import splits
+from models.data.splits import Dataset
+from workers.child import Control
+
+
+def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> None:
+    """Train, reporting every event; checkpoints go through files in the scratch folder."""
+    scratch = Path(task["scratch"])
+    spec = TrainSpec.model_validate(task["spec"])
+    dataset = splits.load(Path(task["dataset"]))
+    resume = checkpoint.load(*(Path(path) for path in task["resume"])) if task["resume"] else None
+    last = time.monotonic()
+
+    def due() -> bool:
+        # One at a time: while the supervisor stores the last one, training goes on and none is due.
+        return not control.storing and time.monotonic() - last >= task["checkpoint_seconds"]
+
+    run = training.fit(
+        spec,
+        dataset,
+        resume=resume,
+        threads=task["threads"],
+        device=task["device"],
+        stop_step=task["stop_step"],
+        pause=lambda: control.pausing,
+        due=due,
+    )
+    started = time.monotonic()
+    for event in run:
+        match event:
+            case events.Started():
+                report(
+                    type="started",
+                    step=event.step,
+                    epoch=event.epoch,
+                    total_steps=event.total_steps,
+                    epochs=event.epochs,
+                    steps_per_epoch=event.steps_per_epoch,
+                    threads=event.threads,
+                    device=event.device,
+                    exact=event.exact,
+                    reason=event.reason,
+                )
+            case events.FirstStep():
+                report(type="first_step", step=event.step, seconds=round(time.monotonic() - started, 4))
+            case events.Metrics():
+                report(type="metrics", step=event.step, epoch=event.epoch, values=event.values)
+            case events.StopStep():
+                report(type="stop_step", step=event.step)
+            case events.Checkpointed():
+                control.storing = True
+                weights, state = checkpoint.save(event.checkpoint, scratch)
+                report(
+                    type="checkpoint",
+                    step=event.step,
+                    epoch=event.epoch,
+                    best=event.best,
+                    metrics=event.values,
+                    weights=str(weights),
+                    state=str(state),
+                )
+                last = time.monotonic()
+            case events.Paused():
+                report(type="paused", step=event.step)
+            case events.Finished():
+                report(type="finished", **_finish(event, spec, dataset, scratch))
+
+
+def _finish(event: events.Finished, spec: TrainSpec, dataset: Dataset, scratch: Path) -> dict[str, Any]:
+    """Export the best weights, check the export, and say how the run ended."""
+    onnx, reason = _export(event, spec, dataset)
+    path = scratch / "model.onnx"
+    if onnx is not None:
+        path.write_bytes(onnx)
+    weights = checkpoint.save_weights(event.best.weights, scratch / "best.safetensors")
+    return {
+        "step": event.step,
+        "epoch": event.epoch,
+        "stopped": event.stopped,
+        "best_step": event.best_step,
+        "best_epoch": event.best_epoch,
+        "validation": event.validation,
+        "test": event.test,
+        "confusion_matrix": event.confusion_matrix,
+        "classes": dataset.manifest["classes"],
+        "preprocessing": event.preprocessing.as_dict(),
+        "weights": str(weights),
+        "onnx": None if onnx is None else str(path),
+        "reason": reason,
+    }
+
+
+def _export(event: events.Finished, spec: TrainSpec, dataset: Dataset) -> tuple[bytes | None, str | None]:
+    """The ONNX file, or why there is none: a training is not lost because its export fails."""
+    made = plan.make(spec, dataset.sample)
+    network = networks.build(made)
+    network.load_state_dict(event.best.weights)
+    try:
+        onnx = export.export(made, event.best.weights)
+    except ValueError as error:
+        return None, str(error)
+    reason = export.verify(onnx, network, made)
+    return (onnx, None) if reason is None else (None, reason)
