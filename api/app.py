@@ -1,0 +1,48 @@
+"""The application: routes, error mapping, documentation, and the layer around them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from api import VERSION, errors, openapi
+from api.edge import Edge
+from api.routes import aliases, checkpoints, datasets, health, history, jobs, keys, models, pages, workers
+from api.service import Service
+from api.serving import predict
+from core.settings import Settings
+
+ROUTERS = (jobs, history, checkpoints, datasets, models, aliases, workers, keys, health)
+
+
+def create_app(settings: Settings) -> Edge:
+    """The whole API of one process; its parts start and end with the ASGI lifespan."""
+    service = Service.wire(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(service.start)
+        yield
+        service.tailer.stop()
+        await asyncio.to_thread(service.stop)
+
+    app = FastAPI(
+        title="Epochd",
+        version=VERSION,
+        summary="A model-training service.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False},
+    )
+    app.state.service = service
+    app.router.routes.append(Route(predict.PATH, service.predict, methods=["POST"], include_in_schema=False))
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.router.routes.extend(pages.routes())
+    errors.install(app)
+    openapi.install(app, keys_required=settings.keys_required)
+    return Edge(app, service)

@@ -1,0 +1,87 @@
+"""The outermost layer: request ids, the site check, the size limit of bodies, security headers, and HTTP counters."""
+
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+from api.errors import answer
+from api.service import Service
+from core.errors import Forbidden, NotFound, TooLarge
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer; pages set a Content-Security-Policy of their own."""
+
+
+class Edge:
+    """Wraps the whole application."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self.service = app, service
+        self._most = service.settings.max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                sent = MutableHeaders(raw=message.setdefault("headers", []))
+                sent["X-Request-ID"] = request_id
+                for name, value in HEADERS.items():
+                    sent.setdefault(name, value)
+            await send(message)
+
+        try:
+            with bound_contextvars(request_id=request_id):
+                try:
+                    self.service.access.check_site(headers)
+                    if "\0" in scope["path"]:  # which no database takes as text
+                        raise NotFound("there is nothing of that name")
+                    limited = self._limited(headers, receive)
+                except (Forbidden, NotFound, TooLarge) as error:
+                    response = answer(scope, error)
+                    response.headers["Connection"] = "close"  # its body is not read
+                    await response(scope, receive, send_with_headers)
+                else:
+                    await self._app(scope, limited, send_with_headers)
+        finally:
+            self.service.counters.observe(scope, status, time.perf_counter() - began)
+
+    def _limited(self, headers: Headers, receive: Receive) -> Receive:
+        """``receive`` that refuses to read more than the limit."""
+        sentence = f"the body is larger than {self._most:,} bytes"
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._most:
+            raise TooLarge(sentence)
+        left = self._most
+
+        async def limited() -> Message:
+            nonlocal left
+            message = await receive()
+            if message["type"] == "http.request":
+                left -= len(message.get("body", b""))
+                if left < 0:
+                    raise HTTPException(413, sentence)  # the framework lets this one through while it reads a body
+            return message
+
+        return limited

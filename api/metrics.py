@@ -1,0 +1,94 @@
+"""Prometheus metrics: the state of the system, read from the database at scrape, and what this process counts."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from starlette.types import Scope
+
+from api import VERSION
+from core import fleet
+from core.db import now
+from core.tables import STATES, Job, Worker
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Counters:
+    """What this process counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "epochd_http_requests", "HTTP requests.", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "epochd_http_request_seconds", "HTTP request time.", ["route"], buckets=BUCKETS, registry=self.registry
+        )
+        self.predictions = Counter("epochd_predictions", "Samples predicted.", registry=self.registry)
+        self.batch = Histogram(
+            "epochd_prediction_batch_samples",
+            "Samples computed together.",
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            "epochd_predictions_in_flight", "Prediction requests at work or waiting.", registry=self.registry
+        )
+        build = Gauge("epochd_build_info", "The version that runs.", ["version"], registry=self.registry)
+        build.labels(VERSION).set(1)
+
+    def observe(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count a request under its route's template (unknown paths share one label)."""
+        route = getattr(scope.get("route"), "path", None) or scope.get("epochd.route", "other")
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self.requests.labels(method, route, status).inc()
+        if not route.endswith("/stream"):  # these last as long as their job
+            self.seconds.labels(route).observe(seconds)
+
+    def exposition(self, session: Session) -> bytes:
+        """Everything in Prometheus' text format."""
+        system = CollectorRegistry()
+        system.register(_System(session))
+        return generate_latest(self.registry) + generate_latest(system)
+
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class _System(Collector):
+    """The state of the whole system, from the database."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return []  # nothing is read before the scrape
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        at = now(self._session)
+        counts: dict[str, int] = dict(self._session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
+        jobs = GaugeMetricFamily("epochd_jobs", "Jobs by state.", labels=["state"])
+        for state in STATES:
+            jobs.add_metric([state], counts.get(state, 0))
+        yield jobs
+        yield GaugeMetricFamily("epochd_queue_length", "Jobs that wait for a worker.", counts.get("queued", 0))
+        oldest = self._session.scalar(select(func.min(Job.created_at)).where(Job.state == "queued"))
+        waits = 0.0 if oldest is None else max(0.0, (at - oldest).total_seconds())
+        yield GaugeMetricFamily("epochd_queue_oldest_seconds", "Age of the oldest job that waits.", waits)
+        expired = select(func.count()).where(Job.state == "running", Job.lease_expires_at < at)
+        leases = GaugeMetricFamily("epochd_leases", "Leases of running jobs.", labels=["state"])
+        late = self._session.scalar(expired) or 0
+        leases.add_metric(["live"], counts.get("running", 0) - late)
+        leases.add_metric(["expired"], late)
+        yield leases
+        workers = list(self._session.scalars(select(Worker)))
+        family = GaugeMetricFamily("epochd_workers", "Worker processes by status.", labels=["status"])
+        for status in ("online", "stopping", "offline"):
+            family.add_metric([status], sum(fleet.status(worker, at) == status for worker in workers))
+        yield family
+        slots = sum(worker.slots for worker in workers if fleet.status(worker, at) == "online")
+        yield GaugeMetricFamily("epochd_worker_slots", "Training slots of the workers that are online.", slots)

@@ -1,0 +1,60 @@
+"""The JSON objects of the API, as types: mypy checks what is sent and OpenAPI is made from the same lines.
+
+Times are RFC 3339 in UTC.
+"""
+
+from api.objects.access import Info, Key, NewKey, Session, Worker
+from api.objects.catalog import (
+    Alias,
+    AliasMove,
+    Dataset,
+    DatasetRef,
+    Input,
+    Model,
+    ModelVersion,
+    Prediction,
+    Predictions,
+    Sample,
+)
+from api.objects.jobs import (
+    Checkpoint,
+    Event,
+    Failure,
+    Job,
+    Layer,
+    Metrics,
+    Progress,
+    Queue,
+    Series,
+    State,
+    WaitingFor,
+)
+
+__all__ = [
+    "Alias",
+    "AliasMove",
+    "Checkpoint",
+    "Dataset",
+    "DatasetRef",
+    "Event",
+    "Failure",
+    "Info",
+    "Input",
+    "Job",
+    "Key",
+    "Layer",
+    "Metrics",
+    "Model",
+    "ModelVersion",
+    "NewKey",
+    "Prediction",
+    "Predictions",
+    "Progress",
+    "Queue",
+    "Sample",
+    "Series",
+    "Session",
+    "State",
+    "WaitingFor",
+    "Worker",
+]

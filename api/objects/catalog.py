@@ -1,0 +1,123 @@
+"""Datasets, models and their versions, aliases, predictions."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+
+class DatasetRef(TypedDict):
+    """The exact dataset version that a job or model version was made from."""
+
+    id: str
+    name: str
+    version: int
+
+
+class Dataset(TypedDict):
+    """An immutable version of a dataset; ``shape`` is that of one raw sample."""
+
+    object: Literal["dataset"]
+    id: str
+    name: str
+    version: int
+    kind: str
+    created_at: datetime
+    shape: list[int]
+    dtype: str
+    classes: list[str]
+    splits: dict[str, int]
+    size_bytes: int
+    sha256: str
+    source: str
+
+
+class Sample(TypedDict):
+    """One raw sample; ``values`` are nested lists of its shape (a single channel is left out)."""
+
+    object: Literal["sample"]
+    index: int
+    label: str
+    values: list[Any]
+
+
+class Model(TypedDict):
+    """A registered name. ``serves`` is the version that answers predictions by this name."""
+
+    object: Literal["model"]
+    name: str
+    created_at: datetime
+    production: int | None
+    latest_ready: int | None
+    serves: int | None
+    versions: int
+    aliases: dict[str, int]
+
+
+class Input(TypedDict):
+    """What a model version reads."""
+
+    kind: str
+    shape: list[int]
+    dtype: str
+
+
+class ModelVersion(TypedDict):
+    """An immutable version of a model. Not ``ready``: it cannot answer predictions, for ``reason``."""
+
+    object: Literal["model_version"]
+    model: str
+    version: int
+    job: str | None
+    checkpoint_step: int
+    created_at: datetime
+    ready: bool
+    reason: str | None
+    weights_sha256: str
+    onnx_sha256: str | None
+    parameters: int
+    input: Input
+    preprocessing: dict[str, Any]
+    classes: list[str]
+    metrics: dict[str, Any]
+    dataset: DatasetRef
+    spec: dict[str, Any]
+
+
+class Alias(TypedDict):
+    """A movable name for one version of a model."""
+
+    object: Literal["alias"]
+    model: str
+    alias: str
+    version: int
+    updated_at: datetime
+
+
+AliasMove = TypedDict(
+    "AliasMove",
+    {
+        "object": Literal["alias_move"],
+        "alias": str,
+        "from": int | None,
+        "to": int | None,
+        "by": str,
+        "reason": str | None,
+        "at": datetime,
+    },
+)
+"""One entry of an alias's history."""
+
+Prediction = TypedDict(
+    "Prediction", {"class": str, "index": int, "probability": float, "probabilities": dict[str, float]}
+)
+"""The likeliest class of one sample, and the probability of every class (or of the ``top`` ones)."""
+
+
+class Predictions(TypedDict):
+    """One prediction for each input, in their order, and the version that made them."""
+
+    object: Literal["prediction"]
+    model: str
+    model_version: int
+    predictions: list[Prediction]

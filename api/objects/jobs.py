@@ -1,0 +1,147 @@
+"""Jobs and what they leave behind."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+from api.objects.catalog import DatasetRef
+
+State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
+
+
+class Layer(TypedDict):
+    """One layer of the plan; shapes leave the batch out, ``flops`` are those of one forward pass of one sample."""
+
+    name: str
+    kind: str
+    input: list[int]
+    output: list[int]
+    parameters: int
+    flops: int
+    activation_bytes: int
+
+
+class Progress(TypedDict):
+    """How far a job is. ``ratio`` 0-1 is null while the end is not known."""
+
+    step: int
+    total_steps: int | None
+    epoch: int
+    epochs: int | None
+    ratio: float | None
+
+
+class Queue(TypedDict):
+    """The place in line; 1 is next. ``expected_start`` is null for ``reason``."""
+
+    position: int
+    expected_start: datetime | None
+    reason: str | None
+
+
+class WaitingFor(TypedDict):
+    """Why no worker takes the job."""
+
+    reason: str
+
+
+class Failure(TypedDict):
+    """Why a job failed; ``detail`` holds exit code or signal and the last log lines."""
+
+    code: str
+    message: str
+    param: str | None
+    retryable: bool
+    detail: dict[str, Any]
+
+
+class Job(TypedDict):
+    """A job. ``layers`` is null in lists; ``queue`` is null unless the job is queued."""
+
+    id: str
+    object: Literal["job"]
+    kind: Literal["train"]
+    status: State
+    requested: Literal["cancel", "pause"] | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    estimated_finish: datetime | None
+    dataset: DatasetRef
+    model: str | None
+    model_version: int | None
+    network: dict[str, Any]
+    data: dict[str, Any]
+    hyperparameters: dict[str, Any]
+    seed: int
+    device: str
+    devices: int
+    priority: int
+    metadata: dict[str, str]
+    checkpoint_seconds: float
+    max_attempts: int
+    timeout_seconds: float | None
+    parameters: int
+    memory_bytes: int
+    flops_per_sample: int
+    layers: list[Layer] | None
+    progress: Progress | None
+    attempt: int
+    worker: str | None
+    threads: int | None
+    queue: Queue | None
+    waiting_for: WaitingFor | None
+    resume: Literal["exact", "approximate"] | None
+    resume_reason: str | None
+    error: Failure | None
+    result: dict[str, Any] | None
+    last_seq: int
+
+
+class Event(TypedDict):
+    """One row of a job's history."""
+
+    object: Literal["event"]
+    job: str
+    seq: int
+    created_at: datetime
+    attempt: int
+    level: Literal["info", "warning", "error"]
+    type: str
+    message: str
+    data: dict[str, Any]
+
+
+class Series(TypedDict):
+    """One metric: ``total`` points were measured; ``points`` are (step, value)."""
+
+    name: str
+    total: int
+    points: list[tuple[int, float]]
+
+
+class Metrics(TypedDict):
+    """The metrics of a job, and the number of the last write they hold."""
+
+    object: Literal["metrics"]
+    job: str
+    last_seq: int
+    data: list[Series]
+
+
+class Checkpoint(TypedDict):
+    """A stored checkpoint: the best so far, the last, or both."""
+
+    object: Literal["checkpoint"]
+    id: str
+    job: str
+    step: int
+    epoch: int
+    attempt: int
+    best: bool
+    last: bool
+    metrics: dict[str, Any]
+    size_bytes: int
+    weights_sha256: str
+    created_at: datetime

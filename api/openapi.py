@@ -1,0 +1,106 @@
+"""The OpenAPI document: what FastAPI makes of the routes, with what is common to all of them said once."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from api.answers import problems
+from api.auth import COOKIE
+from api.errors import STATUS, allowed_methods
+from api.objects import Predictions
+from api.serving import document as predictions
+
+PROBLEM = {
+    "type": "object",
+    "description": "An error (RFC 9457). `errors` point into the request.",
+    "required": ["type", "title", "status", "detail", "instance", "code", "errors", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "enum": list(STATUS)},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+        "request_id": {"type": "string"},
+    },
+}
+SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key, ep_<id>_<secret>."},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The dashboard's cookie."},
+}
+OPEN = {("get", "/livez"), ("get", "/readyz"), ("post", "/v1/session"), ("delete", "/v1/session")}
+"""Operations that never ask who calls."""
+REQUEST_ID = {"description": "Names the request in the logs.", "schema": {"type": "string"}}
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+
+
+def install(app: FastAPI, *, keys_required: bool) -> None:
+    """Give the app its document and the table of methods that 405 answers name."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            reference = "#/components/schemas/{model}"
+            predictions.add(made, TypeAdapter(Predictions).json_schema(ref_template=reference))
+            app.openapi_schema = complete(made, keys_required)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # the documented way to extend it
+
+    paths = {path: [name.upper() for name in item if name in METHODS] for path, item in document()["paths"].items()}
+    app.state.allowed = allowed_methods(paths)
+
+
+def complete(document: dict[str, Any], keys_required: bool) -> dict[str, Any]:
+    """Add the problems, headers and security that all operations share; mend what FastAPI says of 422."""
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = PROBLEM
+    document["components"]["securitySchemes"] = SCHEMES
+    asked: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            for parameter in operation.get("parameters", []):
+                parameter["schema"] = _without_null(parameter["schema"])
+            codes = ["forbidden", "internal", "unavailable"]
+            if (method, path) not in OPEN:
+                operation["security"] = asked if keys_required else [{}, *asked]
+                codes.append("unauthorized")
+            if "422" in operation["responses"]:
+                codes.append("invalid_request")
+            if "requestBody" in operation:
+                codes.append("payload_too_large")
+            _add(operation["responses"], codes)
+            for response in operation["responses"].values():
+                response.setdefault("headers", {})["X-Request-ID"] = REQUEST_ID
+                if method == "head":
+                    response.pop("content", None)
+    return document
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """What may be left out cannot be sent as null: there is no null outside of JSON."""
+    kinds = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **kinds[0]}
+
+
+def _add(responses: dict[str, Any], codes: list[str]) -> None:
+    for status, response in problems(*codes).items():
+        known = responses.get(str(status), {})
+        if "application/json" in known.get("content", {}):  # FastAPI's own idea of a 422
+            known = {}
+        names = [name for name in (known.get("description"), response["description"]) if name]
+        responses[str(status)] = {**response, "description": ", ".join(names)}

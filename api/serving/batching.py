@@ -1,0 +1,118 @@
+"""Micro-batching without a timer: what arrived in this turn of the event loop for one version is computed together."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST = 64
+"""Samples of one run; requests with more are cut into several."""
+INLINE_SECONDS = 0.002
+"""A run that takes less is done in the event loop itself: a thread would cost more than it frees."""
+
+Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Raw samples [N, H, W, C] -> logits [N, classes]."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    samples: NDArray[np.uint8]
+    answer: asyncio.Future[NDArray[np.float32]]
+
+
+class Batcher:
+    """The requests of one loaded version; ``compute`` is its graph. For the event loop's thread."""
+
+    def __init__(self, compute: Compute, executor: Executor, observe: Callable[[int], None]) -> None:
+        self._compute, self._executor, self._observe = compute, executor, observe
+        self._waiting: deque[_Waiting] = deque()
+        self._running = False
+        self._planned = False
+        self._seconds_a_sample: float | None = None
+
+    async def run(self, samples: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits [N, classes] of raw samples [N, H, W, C], N >= 1."""
+        loop = asyncio.get_running_loop()
+        parts = [samples[first : first + MOST] for first in range(0, len(samples), MOST)]
+        waiting = [_Waiting(part, loop.create_future()) for part in parts]
+        self._waiting.extend(waiting)
+        self._plan(loop)
+        if len(waiting) == 1:
+            return await waiting[0].answer
+        return np.concatenate(await asyncio.gather(*(one.answer for one in waiting)))
+
+    def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._planned and not self._running:
+            self._planned = True
+            loop.call_soon(self._next, loop)
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._planned = False
+        while self._waiting and not self._running:
+            batch = self._take()
+            if not batch:
+                continue
+            count = sum(len(one.samples) for one in batch)
+            self._observe(count)
+            samples = batch[0].samples if len(batch) == 1 else np.concatenate([one.samples for one in batch])
+            if self._seconds_a_sample is not None and self._seconds_a_sample * count < INLINE_SECONDS:
+                try:
+                    logits = self._timed(samples)
+                except Exception as error:  # whatever the runtime raises belongs to the requests
+                    _fail(batch, error)
+                else:
+                    _answer(batch, logits)
+            else:
+                self._running = True
+                future = loop.run_in_executor(self._executor, self._timed, samples)
+                future.add_done_callback(lambda done, batch=batch: self._finished(loop, batch, done))  # type: ignore[misc]
+
+    def _finished(
+        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], done: asyncio.Future[NDArray[np.float32]]
+    ) -> None:
+        self._running = False
+        error = done.exception()
+        if error is not None:
+            _fail(batch, error)
+        else:
+            _answer(batch, done.result())
+        if self._waiting:
+            self._plan(loop)
+
+    def _take(self) -> list[_Waiting]:
+        """The next requests that fit into one run; those whose client has gone are dropped."""
+        batch: list[_Waiting] = []
+        count = 0
+        while self._waiting and count + len(self._waiting[0].samples) <= MOST:
+            one = self._waiting.popleft()
+            if not one.answer.done():
+                batch.append(one)
+                count += len(one.samples)
+        return batch
+
+    def _timed(self, samples: NDArray[np.uint8]) -> NDArray[np.float32]:
+        began = time.perf_counter()
+        logits = self._compute(samples)
+        took = (time.perf_counter() - began) / len(samples)
+        known = self._seconds_a_sample
+        self._seconds_a_sample = took if known is None else 0.8 * known + 0.2 * took
+        return logits
+
+
+def _answer(batch: list[_Waiting], logits: NDArray[np.float32]) -> None:
+    first = 0
+    for one in batch:
+        if not one.answer.done():
+            one.answer.set_result(logits[first : first + len(one.samples)])
+        first += len(one.samples)
+
+
+def _fail(batch: list[_Waiting], error: BaseException) -> None:
+    for one in batch:
+        if not one.answer.done():
+            one.answer.set_exception(error)

@@ -1,0 +1,72 @@
+"""``:predict`` in the OpenAPI document; FastAPI cannot describe a plain ASGI callable by itself."""
+
+from typing import Any
+
+from api.answers import problems
+from api.serving.bodies import IMAGES, MOST_INPUTS
+from api.serving.predict import PATH
+
+_PIXEL = {"type": "number", "minimum": 0, "maximum": 255}
+_ROW = {"type": "array", "items": {"anyOf": [_PIXEL, {"type": "array", "items": _PIXEL}]}}
+BODY = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["inputs"],
+    "properties": {
+        "inputs": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MOST_INPUTS,
+            "description": "Raw samples as the dataset has them: rows of pixels, or of channels; all of one shape.",
+            "items": {"type": "array", "items": _ROW},
+        }
+    },
+}
+OPERATION: dict[str, Any] = {
+    "tags": ["models"],
+    "summary": "Predict",
+    "operationId": "predict",
+    "description": "Classify samples with the version that `name` (alias `production`, else the newest that is ready),"
+    " `name@alias` or `name:version` means.",
+    "parameters": [
+        {
+            "name": "reference",
+            "in": "path",
+            "required": True,
+            "description": "name, name@alias or name:version",
+            "schema": {"type": "string"},
+        },
+        {
+            "name": "top",
+            "in": "query",
+            "description": "Show only so many classes, the likeliest.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": 1000},
+        },
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": BODY},
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in IMAGES},
+        },
+    },
+    "responses": {
+        "200": {
+            "description": "One prediction for each input, in their order.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Predictions"}}},
+        },
+        **{
+            str(status): response
+            for status, response in problems(
+                "not_found", "conflict", "unsupported_media_type", "invalid_request", "overloaded"
+            ).items()
+        },
+    },
+}
+
+
+def add(document: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Put the operation into a document; ``schema`` is that of :class:`api.objects.Predictions`, with its parts."""
+    parts = schema.pop("$defs", {})
+    document["components"]["schemas"].update({**parts, "Predictions": schema})
+    document["paths"][PATH] = {"post": OPERATION}

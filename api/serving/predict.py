@@ -1,0 +1,133 @@
+"""``POST /v1/models/{reference}:predict`` as a plain ASGI callable: no framework between the socket and the model."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from api import objects
+from api.auth import Access
+from api.errors import answer
+from api.metrics import Counters
+from api.serving import bodies
+from api.serving.versions import Version, Versions
+from api.watch import CatalogWatch
+from core import log
+from core.db import Database
+from core.errors import EpochdError, Invalid, Overloaded
+
+PATH = "/v1/models/{reference}:predict"
+SMALL_BYTES = 64 * 1024
+"""JSON bodies up to this size are read in the event loop; larger ones and images in a thread."""
+_ENCODER = msgspec.json.Encoder()
+_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+
+
+class Predict:
+    """Answers predictions. At most ``max_in_flight`` requests are at work; what comes on top is told to come back."""
+
+    def __init__(
+        self, database: Database, watch: CatalogWatch, access: Access, counters: Counters, max_in_flight: int
+    ) -> None:
+        self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
+        self._versions = Versions(database, watch, self._executor, counters.batch.observe)
+        self._access, self._counters, self._most = access, counters, max_in_flight
+        self._in_flight = 0
+        counters.in_flight.set_function(lambda: self._in_flight)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["epochd.route"] = PATH
+        self._in_flight += 1
+        try:
+            if self._in_flight > self._most:
+                raise Overloaded(f"{self._most} predictions are under way already; try again")
+            body = await self._answer(scope, receive)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if not isinstance(error, EpochdError):
+                log.get(__name__).exception("prediction_failed")
+            await answer(scope, error)(scope, receive, send)
+            return
+        finally:
+            self._in_flight -= 1
+        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, _length(body)]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
+        headers = Headers(scope=scope)
+        caller = self._access.principal(headers)
+        top = _top(scope["query_string"])
+        kind = bodies.media_type(headers.get("content-type", ""))
+        loaded = await self._versions.get(caller.tenant, scope["path_params"]["reference"])
+        data = await _body(receive)
+        version = loaded.version
+        if kind == "application/json" and len(data) <= SMALL_BYTES:
+            samples = bodies.read(kind, data, version.shape)
+        else:
+            samples = await asyncio.to_thread(bodies.read, kind, data, version.shape)
+        logits = await loaded.batcher.run(samples)
+        self._counters.predictions.inc(len(samples))
+        return _ENCODER.encode(express(version, logits, top))
+
+    def close(self) -> None:
+        """End the threads."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", str(len(body)).encode()
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        return bytes(message.get("body", b""))
+    parts = []
+    while message["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+    raise ClientDisconnect
+
+
+def _top(query: bytes) -> int | None:
+    if not query:
+        return None
+    given = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("top")
+    if given is None:
+        return None
+    if not (given[-1].isascii() and given[-1].isdigit() and 1 <= int(given[-1][:10]) <= 1000):
+        raise Invalid("top is the number of classes to show, 1 to 1000", "#/query/top")
+    return int(given[-1])
+
+
+def express(version: Version, logits: NDArray[np.float32], top: int | None) -> objects.Predictions:
+    """The answer: probabilities by softmax, all of them or the ``top`` largest."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return {
+        "object": "prediction",
+        "model": version.model,
+        "model_version": version.number,
+        "predictions": [_prediction(version.classes, row, top) for row in probabilities],
+    }
+
+
+def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:
+    index, values = int(row.argmax()), row.tolist()
+    shown: Any = zip(classes, values, strict=True)
+    if top is not None:
+        order = sorted(range(len(values)), key=lambda one: (-values[one], one))[:top]
+        shown = ((classes[one], values[one]) for one in order)
+    return {"class": classes[index], "index": index, "probability": values[index], "probabilities": dict(shown)}

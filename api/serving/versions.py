@@ -1,0 +1,151 @@
+"""From what a client calls a model to a loaded version; what was found and loaded is kept."""
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from api.errors import AWAY
+from api.serving.batching import Batcher
+from api.watch import CatalogWatch
+from core import blobs
+from core.catalog import models
+from core.db import Database
+from core.encode import Preprocessing
+from core.errors import Conflict, NotFound
+from core.tables import Dataset, ModelVersion
+
+REFERENCE = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9._-]{0,63})(?:@(?P<alias>[a-z0-9][a-z0-9._-]{0,63})|:(?P<version>[1-9][0-9]{0,8}))?"
+)
+CACHE_BYTES = 512 * 2**20
+MOST_REFERENCES = 4096
+
+
+@dataclass(frozen=True)
+class Version:
+    """An immutable model version that can answer predictions. ``shape`` is that of one raw sample."""
+
+    model: str
+    model_id: str
+    number: int
+    onnx_sha256: str
+    preprocessing: Preprocessing
+    classes: list[str]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.preprocessing.shape
+
+
+class Loaded:
+    """A version with its ONNX session, and the requests that wait for it."""
+
+    def __init__(self, version: Version, graph: bytes, executor: Executor, observe: Callable[[int], None]) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # requests are what runs in parallel
+        options.log_severity_level = 3
+        self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._input: str = self._session.get_inputs()[0].name
+        self.version = version
+        self.size = len(graph)
+        self.batcher = Batcher(self._compute, executor, observe)
+
+    def _compute(self, samples: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raw samples uint8 [N, H, W, C] -> logits float32 [N, classes]."""
+        inputs = self.version.preprocessing.apply(samples)
+        logits: NDArray[np.float32] = self._session.run(["logits"], {self._input: inputs})[0]
+        return logits
+
+
+class Versions:
+    """Resolves references and keeps what was loaded, least recently used out first. For the event loop's thread."""
+
+    def __init__(
+        self, database: Database, watch: CatalogWatch, executor: Executor, observe: Callable[[int], None]
+    ) -> None:
+        self._database, self._watch, self._executor, self._observe = database, watch, executor, observe
+        self._resolved: dict[tuple[str, str], tuple[int, Version]] = {}
+        self._loaded: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
+        self._loading: dict[tuple[str, int], asyncio.Task[Loaded]] = {}
+        self._bytes = 0
+
+    async def get(self, tenant: str, reference: str) -> Loaded:
+        """The version that ``name``, ``name@alias`` or ``name:version`` means to a tenant now.
+
+        Raises:
+            NotFound: no such model, alias or version.
+            Conflict: the version cannot answer predictions.
+            Unavailable: the database has been away for too long.
+        """
+        revision = self._watch.revision
+        known = self._resolved.get((tenant, reference))
+        if known is None or known[0] != revision:
+            known = await self._resolve(tenant, reference, revision, known)
+        version = known[1]
+        place = (version.model_id, version.number)
+        loaded = self._loaded.get(place)
+        if loaded is not None:
+            self._loaded.move_to_end(place)
+            return loaded
+        task = self._loading.get(place)
+        if task is None:
+            task = self._loading[place] = asyncio.create_task(self._load(version))
+        return await asyncio.shield(task)  # others may wait for it too
+
+    async def _resolve(
+        self, tenant: str, reference: str, revision: int, known: tuple[int, Version] | None
+    ) -> tuple[int, Version]:
+        try:
+            found = revision, await asyncio.to_thread(self._look_up, tenant, reference)
+        except AWAY:
+            if known is None:
+                raise
+            return known  # what was true before the database went away
+        if len(self._resolved) >= MOST_REFERENCES:
+            self._resolved.clear()
+        self._resolved[tenant, reference] = found
+        return found
+
+    def _look_up(self, tenant: str, reference: str) -> Version:
+        with self._database.reading() as session:
+            row = _find(session, tenant, reference)
+            dataset = session.get_one(Dataset, row.dataset_id)
+        name = reference.partition("@")[0].partition(":")[0]
+        if row.onnx_sha256 is None:
+            raise Conflict(f"model {name} version {row.version} cannot answer predictions: {row.reason}")
+        preprocessing = Preprocessing.from_dict(row.preprocessing)
+        return Version(name, row.model_id, row.version, row.onnx_sha256, preprocessing, dataset.classes)
+
+    async def _load(self, version: Version) -> Loaded:
+        place = (version.model_id, version.number)
+        try:
+            loaded = await asyncio.to_thread(self._read, version)
+        finally:
+            del self._loading[place]
+        self._loaded[place] = loaded
+        self._bytes += loaded.size
+        while self._bytes > CACHE_BYTES and len(self._loaded) > 1:
+            self._bytes -= self._loaded.popitem(last=False)[1].size
+        return loaded
+
+    def _read(self, version: Version) -> Loaded:
+        graph = b"".join(blobs.read(self._database, version.onnx_sha256))
+        return Loaded(version, graph, self._executor, self._observe)
+
+
+def _find(session: Session, tenant: str, reference: str) -> ModelVersion:
+    match = REFERENCE.fullmatch(reference)
+    if match is None:
+        raise NotFound(f"{reference!r} is not a model: write name, name@alias or name:version")
+    if match["version"]:
+        return models.find_version(session, tenant, match["name"], int(match["version"]))
+    return models.serving(session, tenant, match["name"], match["alias"])

@@ -1,0 +1,214 @@
+"""Live streams of jobs. One task per process reads what is new, in short sessions in a thread, and hands it out.
+
+A stream holds no session and no thread. Each has a bounded queue and its own place in the job's history: while its
+queue is full nothing is read for it, and a client that takes nothing for ten seconds is cut off (it resumes by
+Last-Event-ID).
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api import express
+from core import log
+from core.db import Database
+from core.jobs.history import Written, written_after
+from core.tables import ENDED, Job
+
+SECONDS = 0.25
+BATCH = 200
+QUEUE = 8
+"""Batches that may wait for a client."""
+PATIENCE_SECONDS = 10.0
+PING_SECONDS = 15.0
+PING = b": ping\n\n"
+RETRY = b"retry: 2000\n\n"
+
+
+@dataclass(eq=False)
+class Listener:
+    """One open stream: all up to number ``seq`` was put into its queue, as (bytes, whether they are the last)."""
+
+    job_id: str
+    seq: int
+    queue: asyncio.Queue[tuple[bytes, bool]] = field(default_factory=lambda: asyncio.Queue(QUEUE))
+    full_since: float | None = None
+    cut: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class _News:
+    """What was found for one place in one job's history."""
+
+    data: bytes
+    seq: int
+    ended: bool
+    more: bool
+
+
+class Tailer:
+    """Reads the histories of the jobs that somebody listens to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._listeners: set[Listener] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    def add(self, listener: Listener) -> None:
+        """Begin to read for a stream."""
+        if self._stopped:
+            listener.queue.put_nowait((b"", True))
+            return
+        self._listeners.add(listener)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    def remove(self, listener: Listener) -> None:
+        """The client has left."""
+        self._listeners.discard(listener)
+
+    def listeners(self, job_id: str) -> list[Listener]:
+        """The open streams of a job."""
+        return [one for one in self._listeners if one.job_id == job_id]
+
+    def stop(self) -> None:
+        """End all streams; call it in the event loop's thread."""
+        self._stopped = True
+        for listener in self._listeners:
+            while not listener.queue.empty():
+                listener.queue.get_nowait()
+            listener.queue.put_nowait((b"", True))
+        self._listeners.clear()
+
+    async def _run(self) -> None:
+        away = False
+        while self._listeners:
+            more = False
+            try:
+                more = await self._round()
+            except SQLAlchemyError as error:
+                if not away:
+                    log.get(__name__).warning("database_away", error=str(error).splitlines()[0])
+                away = True
+            else:
+                away = False
+            await asyncio.sleep(0 if more else SECONDS)
+
+    async def _round(self) -> bool:
+        """Read once for everybody who can take something; returns whether more is there already."""
+        places: dict[tuple[str, int], list[Listener]] = defaultdict(list)
+        for listener in list(self._listeners):
+            if not listener.queue.full():
+                listener.full_since = None
+                places[listener.job_id, listener.seq].append(listener)
+            elif listener.full_since is None:
+                listener.full_since = time.monotonic()
+            elif time.monotonic() - listener.full_since > PATIENCE_SECONDS:
+                log.get(__name__).info("stream_cut", job=listener.job_id, reason="the client does not read")
+                self._listeners.discard(listener)
+                listener.cut.set()
+        news = await asyncio.to_thread(self._read, list(places)) if places else {}
+        for place, found in news.items():
+            for listener in places[place]:
+                listener.seq = found.seq
+                if self._stopped:
+                    return False
+                if found.data or found.ended:
+                    listener.queue.put_nowait((found.data, found.ended))
+                if found.ended:
+                    self._listeners.discard(listener)
+        return any(found.more for found in news.values())
+
+    def _read(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], _News]:
+        """News for each (job, number) that has any."""
+        found: dict[tuple[str, int], _News] = {}
+        wanted = list({job_id for job_id, _ in places})
+        states: dict[str, tuple[int, str]] = {}
+        with self._database.reading() as session:
+            for first in range(0, len(wanted), 500):
+                rows = select(Job.id, Job.last_seq, Job.state).where(Job.id.in_(wanted[first : first + 500]))
+                states.update({row.id: (row.last_seq, row.state) for row in session.execute(rows)})
+        for place in places:
+            job_id, seq = place
+            last, state = states.get(job_id, (seq, "deleted"))
+            ended = state in (*ENDED, "deleted")
+            if seq >= last and not ended:
+                continue
+            written: list[Written] = []
+            if seq < last:
+                with self._database.reading() as session:
+                    written = written_after(session, job_id, seq, last, BATCH)
+            more = len(written) == BATCH
+            data = b"".join(message(job_id, one) for one in written)
+            if ended and not more and state != "deleted":
+                data += sse("end", {"status": state})
+            reached = written[-1].seq if more else last
+            found[place] = _News(data, reached, ended and not more, more)
+        return found
+
+
+class EventStream(Response):
+    """The live stream of one job, as an ASGI response."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, tailer: Tailer, job_id: str, after: int) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._tailer, self._job_id, self._after = tailer, job_id, after
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        listener = Listener(self._job_id, self._after)
+        self._tailer.add(listener)
+        tasks = [
+            asyncio.create_task(self._write(listener, send)),
+            asyncio.create_task(_until_gone(receive)),
+            asyncio.create_task(listener.cut.wait()),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._tailer.remove(listener)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _write(self, listener: Listener, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        data, last = RETRY, False
+        while True:
+            await send({"type": "http.response.body", "body": data, "more_body": not last})
+            if last:
+                return
+            try:
+                data, last = await asyncio.wait_for(listener.queue.get(), PING_SECONDS)
+            except TimeoutError:
+                data = PING
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def message(job_id: str, written: Written) -> bytes:
+    """One write as an SSE message."""
+    if written.event is not None:
+        return sse("event", express.event(written.event), written.seq)
+    points = [{"name": one.name, "step": one.step, "value": one.value} for one in written.points]
+    return sse("metrics", {"seq": written.seq, "points": points}, written.seq)
+
+
+def sse(event: str, data: Any, seq: int | None = None) -> bytes:
+    """Server-sent event (HTML standard, 9.2); JSON has no line breaks."""
+    number = b"" if seq is None else b"id: %d\n" % seq
+    return number + b"event: %s\ndata: %s\n\n" % (event.encode(), msgspec.json.encode(data))

@@ -1,0 +1,96 @@
+"""What every request needs to know from the catalog, kept in memory: the API keys, and the catalog's revision.
+
+A thread reads the revision every 250 ms, and the keys when it has changed, so that authentication and predictions touch
+no database. While the database is away the process goes on with what it knows for 300 s.
+"""
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import log
+from core.catalog import revision
+from core.db import Database
+from core.errors import Unavailable
+from core.tables import ApiKey
+
+SECONDS = 0.25
+GRACE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class _Known:
+    revision: int
+    keys: dict[str, ApiKey]
+
+
+class CatalogWatch:
+    """Knows the API keys and the revision of the catalog; ``start`` begins to look, ``stop`` ends it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: _Known | None = None
+        self._looked = 0.0
+        self._looking = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="catalog-watch", daemon=True)
+
+    def start(self) -> None:
+        """Look once, if the database is there, and go on in a thread."""
+        self._try(away=False)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._thread.join(5)
+
+    def look_soon(self) -> None:
+        """Look now if that is possible: after a write of this process, so that the caller's next request sees it."""
+        with contextlib.suppress(SQLAlchemyError):  # the change is done; the thread looks again
+            self.look()
+
+    def look(self) -> None:
+        """Look now."""
+        with self._looking, self._database.reading() as session:
+            current = revision.current(session)
+            if self._known is None or current != self._known.revision:
+                keys = {key.id: key for key in session.scalars(select(ApiKey))}
+                self._known = _Known(current, keys)
+            self._looked = time.monotonic()
+
+    @property
+    def revision(self) -> int:
+        """The catalog's revision, as of at most 250 ms ago or of the time the database went away."""
+        return self._current().revision
+
+    def key(self, key_id: str) -> ApiKey | None:
+        """An API key's row, revoked ones too."""
+        return self._current().keys.get(key_id)
+
+    def _current(self) -> _Known:
+        if self._known is None or time.monotonic() - self._looked > GRACE_SECONDS:
+            raise Unavailable("the database has been away for too long; try again soon")
+        return self._known
+
+    def _run(self) -> None:
+        away = False
+        while not self._stop.wait(SECONDS):
+            away = self._try(away)
+
+    def _try(self, away: bool) -> bool:
+        """Look; returns whether the database is away, and says so when that changes."""
+        logger = log.get(__name__)
+        try:
+            self.look()
+        except SQLAlchemyError as error:
+            if not away:
+                logger.warning("database_away", error=str(error).splitlines()[0])
+            return True
+        if away:
+            logger.info("database_back")
+        return False
