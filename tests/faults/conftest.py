@@ -1,0 +1,85 @@
+"""What the fault tests share: the undisturbed run, a service for a whole module, and the database without a service."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import long_job
+import pytest
+from sqlalchemy import delete
+from stack import Stack
+
+from core import fleet, ids
+from core.catalog import datasets
+from core.db import Database
+from core.encode import digits
+from core.tables import Job, Worker
+from migrations.upgrade import upgrade
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the long job's weights are when nothing happens, from a process of its own."""
+    dataset = tmp_path_factory.mktemp("undisturbed") / "digits.safetensors"
+    dataset.write_bytes(digits.build())
+    script = Path(__file__).with_name("undisturbed.py")
+    command = [sys.executable, str(script), str(dataset), json.dumps(long_job.SPEC)]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=120)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def service(stack: Stack) -> Iterator[Stack]:
+    """The stack with one API and one worker for all tests of a module."""
+    stack.start_api()
+    stack.start_worker()
+    yield stack
+    stack.stop_all()
+
+
+@pytest.fixture(scope="module")
+def migrated(
+    engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A database with the schema and the digits, and no service."""
+    if engine == "postgresql":
+        url = request.getfixturevalue("new_postgres")()
+    else:
+        url = f"sqlite:///{tmp_path_factory.mktemp('database') / 'epochd.db'}"
+    one = Database(url)
+    upgrade(one)
+    datasets.add_built_in(one)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def database(migrated: Database) -> Database:
+    """The same, with no job and no worker in it."""
+    with migrated.transaction() as session:
+        session.execute(delete(Job))
+        session.execute(delete(Worker))
+    return migrated
+
+
+@pytest.fixture
+def worker(database: Database) -> Worker:
+    """A worker that is online, with one CPU slot."""
+    device = {"kind": "cpu", "name": "a CPU", "memory_bytes": 2**33}
+    one = Worker(
+        id=ids.new("wrk"),
+        name="w",
+        host="here",
+        pid=1,
+        slots=1,
+        threads=1,
+        memory_bytes=2**33,
+        devices=[device],
+        versions={},
+    )
+    with database.transaction() as session:
+        return fleet.register(session, one)

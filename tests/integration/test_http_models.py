@@ -1,0 +1,188 @@
+"""Models over HTTP, on both databases: versions, aliases with their history, and predictions of real digits."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from api.serving import predict as serving
+
+
+@pytest.fixture
+def model(api: Any, request: pytest.FixtureRequest) -> tuple[str, Any]:
+    """A model of this test's own with one version; its name and what was trained."""
+    name = f"m-{abs(hash(request.node.name)):x}"
+    return name, api.player.train(name)
+
+
+def digits(api: Any, count: int) -> tuple[list[Any], Any]:
+    """Raw test samples as the API gives them, and the same as an array."""
+    page = api.http.get("/v1/datasets/digits/samples", params={"limit": count}).json()
+    return [sample["values"] for sample in page["data"]], api.player.digits().test.inputs[:count]
+
+
+def test_predictions_are_those_of_the_trained_network(api: Any, model: tuple[str, Any]) -> None:
+    for fields in ({}, {"network": {"family": "cnn"}, "data": {"resize": [28, 28]}}):
+        name, played = model if not fields else ("cnn", api.player.train("cnn", **fields))
+        inputs, raw = digits(api, 100)
+        answer = api.http.post(f"/v1/models/{name}:predict", json={"inputs": inputs})
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert (body["model"], body["model_version"], len(body["predictions"])) == (name, 1, 100)
+        with torch.no_grad():
+            logits = played.network(torch.from_numpy(played.preprocessing.apply(raw)))
+        wanted = torch.softmax(logits.double(), 1).numpy()
+        found = np.array([list(one["probabilities"].values()) for one in body["predictions"]])
+        assert np.abs(found - wanted).max() < 1e-5
+        assert [one["index"] for one in body["predictions"]] == wanted.argmax(1).tolist()
+        first = body["predictions"][0]
+        assert first["class"] == str(first["index"]) and first["probability"] == max(first["probabilities"].values())
+
+
+def test_one_sample_many_ways(api: Any, model: tuple[str, Any]) -> None:
+    name, _ = model
+    (rows,), raw = digits(api, 1)
+    url = f"/v1/models/{name}:predict"
+    expected = api.http.post(url, json={"inputs": [rows]}).json()["predictions"]
+    with_channel = [[[pixel] for pixel in row] for row in rows]
+    assert api.http.post(url, json={"inputs": [with_channel]}).json()["predictions"] == expected
+    for kind in ("png", "bmp"):
+        file = io.BytesIO()
+        Image.fromarray(raw[0, :, :, 0]).save(file, kind)
+        answer = api.http.post(url, content=file.getvalue(), headers={"Content-Type": f"image/{kind}"})
+        assert answer.json()["predictions"] == expected
+    (top,) = api.http.post(f"{url}?top=3", json={"inputs": [rows]}).json()["predictions"]
+    best = sorted(expected[0]["probabilities"].items(), key=lambda pair: -pair[1])[:3]
+    assert list(top["probabilities"].items()) == best
+
+
+BAD: list[tuple[bytes, str, int, str]] = [
+    (b'{"inputs": [[[0]]]}', "application/json", 422, "#/inputs/0"),
+    (b'{"inputs": []}', "application/json", 422, "#/inputs"),
+    (b'{"inputs": [[["0"]]]}', "application/json", 422, "#/inputs/0/0/0"),
+    (b'{"inputs": 1}', "application/json", 422, "#/inputs"),
+    (b'{"input": []}', "application/json", 422, "#"),
+    (b'{"inputs": [[[0]]], "more": 1}', "application/json", 422, "#"),
+    (b'{"inputs": [[[1e999]]]}', "application/json", 422, "#/inputs/0/0/0"),
+    (b"{", "application/json", 422, "#"),
+    (b"[" * 100_000, "application/json", 422, "#"),
+    (b"GIF89a", "image/png", 422, "#"),
+    (b"x", "text/plain", 415, ""),
+    (b"x", "", 415, ""),
+]
+
+
+@pytest.mark.parametrize(("body", "kind", "status", "pointer"), BAD, ids=[str(case[0][:24]) for case in BAD])
+def test_bad_samples_are_refused(
+    api: Any, model: tuple[str, Any], body: bytes, kind: str, status: int, pointer: str
+) -> None:
+    answer = api.http.post(f"/v1/models/{model[0]}:predict", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == status, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == ([pointer] if pointer else [])
+
+
+def test_the_wrong_sample_of_many_is_named(api: Any, model: tuple[str, Any]) -> None:
+    url = f"/v1/models/{model[0]}:predict"
+    inputs, _ = digits(api, 5)
+    for wrong in ([[300] * 8] * 8, [[-1] * 8] * 8, [[0] * 8] * 7, [[0] * 8] * 7 + [[0] * 9]):
+        answer = api.http.post(url, json={"inputs": [*inputs[:3], wrong, inputs[4]]})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["pointer"] == "#/inputs/3"
+    assert api.http.post(f"{url}?top=0", json={"inputs": inputs}).json()["errors"][0]["pointer"] == "#/query/top"
+
+
+def test_names_that_lead_nowhere(api: Any, model: tuple[str, Any]) -> None:
+    name, _ = model
+    api.player.train(name, ready=False)
+    inputs, _ = digits(api, 1)
+    for reference, status in (
+        ("nothing", 404),
+        (f"{name}@none", 404),
+        (f"{name}:9", 404),
+        (f"{name}:2", 409),
+        (name, 200),
+    ):
+        assert api.http.post(f"/v1/models/{reference}:predict", json={"inputs": inputs}).status_code == status
+    shown = api.http.get(f"/v1/models/{name}").json()
+    assert (shown["versions"], shown["latest_ready"], shown["serves"], shown["production"]) == (2, 1, 1, None)
+    newest, oldest = api.http.get(f"/v1/models/{name}/versions").json()["data"]
+    assert (newest["version"], newest["ready"], newest["reason"]) == (2, False, "the parity check failed")
+    assert api.http.get(f"/v1/models/{name}/versions/1").json() == oldest
+    assert oldest["input"]["shape"] == [8, 8, 1] and oldest["classes"] == [str(digit) for digit in range(10)]
+    assert name in {one["name"] for one in api.http.get("/v1/models?limit=100").json()["data"]}
+
+
+def test_an_alias_moves_only_for_who_has_seen_it_and_goes_back_in_one_call(api: Any, model: tuple[str, Any]) -> None:
+    name, _ = model
+    api.player.train(name, seed=1)
+    inputs, _ = digits(api, 1)
+    url = f"/v1/models/{name}/aliases/production"
+
+    def serves() -> int:
+        return int(api.http.post(f"/v1/models/{name}:predict", json={"inputs": inputs}).json()["model_version"])
+
+    def put(version: int, **headers: str) -> Any:
+        return api.http.put(url, json={"version": version, "reason": f"to {version}"}, headers=headers)
+
+    assert serves() == 2
+    assert put(9).status_code == 422 and put(1, **{"If-Match": '"r1"'}).status_code == 412
+    made = put(1)
+    assert (made.status_code, made.json()["version"], serves()) == (201, 1, 1)
+    assert put(2).status_code == 428
+    tag = api.http.get(url).headers["ETag"]
+    assert tag == made.headers["ETag"]
+    moved = put(2, **{"If-Match": tag})
+    assert (moved.status_code, serves()) == (200, 2)
+    assert put(1, **{"If-Match": tag}).status_code == 412
+    back = api.http.post(f"{url}/rollback", json={"reason": "worse"})
+    assert (back.status_code, back.json()["version"], serves()) == (200, 1, 1)
+    assert api.http.get(f"/v1/models/{name}").json()["serves"] == 1
+
+    history = api.http.get(f"{url}/history").json()["data"]
+    assert [(move["from"], move["to"], move["reason"]) for move in history] == [
+        (2, 1, "worse"),
+        (1, 2, "to 2"),
+        (None, 1, "to 1"),
+    ]
+    assert {move["by"] for move in history} == {"local"}
+    assert api.http.delete(url).status_code == 428
+    assert api.http.delete(url, headers={"If-Match": back.headers["ETag"]}).status_code == 204
+    assert (api.http.get(url).status_code, serves()) == (404, 2)
+    assert len(api.http.get(f"{url}/history").json()["data"]) == 4
+    again = put(1)
+    assert again.status_code == 201 and again.headers["ETag"] not in (made.headers["ETag"], moved.headers["ETag"])
+
+
+def test_many_requests_at_once_get_their_own_answers(api: Any, model: tuple[str, Any]) -> None:
+    inputs, _ = digits(api, 64)
+    url = f"/v1/models/{model[0]}:predict"
+    expected = api.http.post(url, json={"inputs": inputs}).json()["predictions"]
+
+    def ask(index: int) -> Any:
+        (prediction,) = api.http.post(url, json={"inputs": [inputs[index]]}).json()["predictions"]
+        return prediction
+
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(ask, range(64)))
+    for answer, wanted in zip(answers, expected, strict=True):
+        assert answer["index"] == wanted["index"]
+        assert answer["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-6)
+    counted = api.http.get("/metrics").text
+    assert "epochd_predictions_total" in counted and 'route="/v1/models/{reference}:predict"' in counted
+
+
+def test_too_many_at_once_are_told_to_come_back(
+    api: Any, model: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, _ = digits(api, 1)
+    url = f"/v1/models/{model[0]}:predict"
+    predict: serving.Predict = api.service.predict
+    monkeypatch.setattr(predict, "_most", 0)
+    answer = api.http.post(url, json={"inputs": inputs})
+    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "overloaded", "1")
+    monkeypatch.undo()
+    assert api.http.post(url, json={"inputs": inputs}).status_code == 200

@@ -1,0 +1,130 @@
+"""``epochd up`` as a user runs it: a process of its own, with everything real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from epochd import Client, Update
+
+Start = Callable[..., tuple[subprocess.Popen[str], dict[str, Any]]]
+
+
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for a condition, at most so long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `epochd up` on a folder below tmp_path; it is killed at the end whatever happens."""
+    started: list[subprocess.Popen[str]] = []
+
+    def up(*options: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHD_")}
+        # Two threads of one training that wait for each other crawl on a machine that is busy with other tests.
+        env["EPOCHD_WORKER_THREADS"] = "1"
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "epochd",
+                "up",
+                "--json",
+                "--port",
+                "0",
+                "--data-dir",
+                str(tmp_path / "data"),
+                *options,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
+        started.append(process)
+        assert process.stdout is not None and process.stderr is not None
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        return process, json.loads(line)
+
+    yield up
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Everything below `epochd up`."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_up_serves_and_stops_cleanly(start: Start, tmp_path: Path) -> None:
+    process, ready = start()
+    parts = family(process)
+    assert len(parts) >= 3
+    assert httpx.get(f"{ready['url']}/readyz").is_success
+    second = subprocess.run(
+        [sys.executable, "-m", "epochd", "up", "--data-dir", str(tmp_path / "data")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert second.returncode == 1
+    assert f"(process {process.pid}, {ready['url']})" in " ".join(second.stderr.split())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    assert not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
+    assert {path.name for path in (tmp_path / "data" / "logs").iterdir()} >= {"api.log", "worker.log", "redis.log"}
+
+
+def test_up_leaves_nothing_behind_when_it_is_killed(start: Start) -> None:
+    process, _ = start()
+    parts = family(process)
+    process.kill()
+    process.wait()
+    until(lambda: not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE], 10)
+    _, again = start()  # the folder is free, and its Redis starts on what is left
+    assert httpx.get(f"{again['url']}/readyz").is_success
+
+
+def test_a_client_follows_a_job_over_a_restart_of_the_api(start: Start) -> None:
+    process, ready = start()
+    [api] = [part for part in family(process) if part.cmdline()[-2:] == ["-m", "api"]]
+    updates: list[Update] = []
+    with Client(ready["url"]) as client:
+        job = client.submit(
+            {
+                "dataset": "digits",
+                "network": {"family": "rnn", "hidden": 16},
+                "hyperparameters": {"steps": 1500, "batch_size": 32},
+            }
+        )
+        for update in client.follow(job["id"]):
+            updates.append(update)
+            if update.points and api.is_running():
+                api.kill()
+                psutil.wait_procs([api], timeout=5)
+        assert client.wait(job["id"], timeout=60)["status"] == "succeeded"
+        stored = {series["name"]: series["points"] for series in client.metrics(job["id"], max_points=5000)["data"]}
+        events = [event["seq"] for event in client.events(job["id"])]
+    assert [update.seq for update in updates if update.event] == events
+    points = [point for update in updates for point in update.points]
+    for name in stored:
+        assert [[point["step"], point["value"]] for point in points if point["name"] == name] == stored[name]
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=15)
+    assert process.returncode == 0
+    assert "api was killed by SIGKILL; starting it again" in " ".join(errors.split())
