@@ -1,0 +1,82 @@
+import { useSignal } from "@preact/signals";
+import { asProblem, call, type Problem } from "../http";
+import { Dialog } from "../part/dialog";
+import { ended } from "../part/status";
+import { Trouble } from "../part/trouble";
+import { go, href } from "../route";
+import type { Job } from "../wire";
+
+interface Props {
+  job: Job;
+  path: string;
+  refresh: () => void;
+}
+
+/** What can be done with a job in its state. A wish that is under way is shown as such and cannot be wished twice. */
+export function Controls({ job, path, refresh }: Props) {
+  const problem = useSignal<Problem | null>(null);
+  const sending = useSignal<string | null>(null);
+  const asking = useSignal<"cancel" | "delete" | null>(null);
+
+  const ask = async (verb: string): Promise<void> => {
+    sending.value = verb;
+    problem.value = null;
+    try {
+      await call(`${path}/${verb}`, { method: "POST" });
+    } catch (error) {
+      problem.value = asProblem(error);
+    } finally {
+      sending.value = null;
+      refresh();
+    }
+  };
+  const remove = async (): Promise<void> => {
+    await call(path, { method: "DELETE" });
+    go(["jobs"]);
+  };
+
+  const cancelling = job.requested === "cancel" || sending.value === "cancel";
+  const pausing = job.requested === "pause" || sending.value === "pause";
+  const over = ended(job);
+  return (
+    <div class="controls">
+      <div class="buttons">
+        {job.status === "paused" ? (
+          <button type="button" class="primary" disabled={sending.value !== null} onClick={() => void ask("resume")}>
+            {sending.value === "resume" ? "Resuming …" : "Resume"}
+          </button>
+        ) : null}
+        {job.status === "running" || job.status === "queued" ? (
+          <button type="button" disabled={pausing || cancelling} onClick={() => void ask("pause")}>
+            {pausing ? "Pausing …" : "Pause"}
+          </button>
+        ) : null}
+        {over ? (
+          <a class="button" href={href(["jobs", "new"], { from: job.id })}>
+            Train again
+          </a>
+        ) : (
+          <button type="button" class="danger" disabled={cancelling} onClick={() => (asking.value = "cancel")}>
+            {cancelling ? "Cancelling …" : "Cancel"}
+          </button>
+        )}
+        {over ? (
+          <button type="button" class="danger" onClick={() => (asking.value = "delete")}>
+            Delete
+          </button>
+        ) : null}
+      </div>
+      {problem.value ? <Trouble problem={problem.value} /> : null}
+      {asking.value === "cancel" ? (
+        <Dialog title="Cancel this training?" action="Cancel training" danger confirm={() => ask("cancel")} close={() => (asking.value = null)}>
+          <p>It stops within a second and cannot be resumed. Its last checkpoint stays. To stop for a while, pause it instead.</p>
+        </Dialog>
+      ) : null}
+      {asking.value === "delete" ? (
+        <Dialog title="Delete this job?" action="Delete job" danger confirm={remove} close={() => (asking.value = null)}>
+          <p>Its curves, events and checkpoints are removed for good. Model versions made from it stay.</p>
+        </Dialog>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,62 @@
+import { measure } from "../number";
+import { href } from "../route";
+import type { Job, JobError } from "../wire";
+import type { Feed } from "./feed";
+
+/** What a person can do about each kind of failure. */
+const advice: Record<string, string> = {
+  invalid_data: "The data set does not fit what was asked. Read the message, correct the request or the data, and train again.",
+  out_of_memory: "Use a smaller batch size or a smaller network, or a worker with more memory, and train again.",
+  diverged: "The loss stopped being a number. Lower the learning rate, or clip the gradient (clip_norm), and train again.",
+  timed_out: "The training ran longer than timeout_seconds allows. Raise it, or ask for fewer epochs, and train again.",
+  worker_lost: "The worker died or lost its connection more often than max_attempts allows. Look at the workers, then train again.",
+  crashed: "The training process died. The log lines below are the last it said; if they do not explain it, report them.",
+  internal: "This is a fault of the service, not of your request. Report it with the job's id and the log lines below.",
+};
+
+/** "exit code 137", "signal 9" or nothing. */
+function death(error: JobError): string[] {
+  const { exit_code, signal } = error.detail ?? {};
+  const said: string[] = [];
+  if (exit_code !== undefined && exit_code !== null) said.push(`exit code ${exit_code}`);
+  if (signal !== undefined && signal !== null) said.push(`signal ${signal}`);
+  return said;
+}
+
+function lastLines(error: JobError, feed: Feed): string[] {
+  const kept = error.detail?.log;
+  if (kept?.length) return kept;
+  feed.version.value; // read: the lines may still be arriving
+  const logs = [...feed.events.values()].filter((event) => event.type === "log").sort((a, b) => a.seq - b.seq);
+  return logs.slice(-20).map((event) => String(event.data["line"] ?? event.message));
+}
+
+function step(job: Job): string[] {
+  return job.progress ? [`at step ${measure(job.progress.step)}`] : [];
+}
+
+export function Failure({ job, error, feed }: { job: Job; error: JobError; feed: Feed }) {
+  const lines = lastLines(error, feed);
+  const facts = [...death(error), ...step(job), error.retryable ? "the same request may succeed another time" : ""].filter(Boolean);
+  return (
+    <section class="panel failure" aria-labelledby="failure">
+      <h2 id="failure">
+        Failed: <code>{error.code}</code>
+      </h2>
+      <p class="message">{error.message}</p>
+      <p>
+        <strong>What to do. </strong>
+        {advice[error.code] ?? "Read the message and the log lines below."}{" "}
+        <a href={href(["jobs", "new"], { from: job.id })}>Train again with these settings</a>
+      </p>
+      {facts.length ? <p class="muted small">{facts.join(" · ")}</p> : null}
+      {lines.length ? (
+        <pre class="log" tabIndex={0} role="region" aria-label="Last log lines">
+          {lines.join("\n")}
+        </pre>
+      ) : (
+        <p class="muted small">The training process left no log lines.</p>
+      )}
+    </section>
+  );
+}

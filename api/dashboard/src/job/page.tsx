@@ -1,0 +1,144 @@
+/** One job: how it stands, its curves, what happened, and what came of it. */
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { family, jobName, Waiting } from "../jobs/row";
+import { count, percent } from "../number";
+import { ProgressBar, progressWords } from "../part/progress";
+import { ended, Status } from "../part/status";
+import { Pending, Trouble } from "../part/trouble";
+import { useTitle } from "../part/title";
+import { useResource } from "../poll";
+import { href } from "../route";
+import { Ago, Took, Until } from "../time";
+import type { Job } from "../wire";
+import { Checkpoints } from "./checkpoints";
+import { Config } from "./config";
+import { Controls } from "./controls";
+import { CurvesSection } from "./section";
+import { Failure } from "./failure";
+import { Feed } from "./feed";
+import { Layers } from "./layers";
+import { Result } from "./result";
+import { LogLines, Timeline } from "./timeline";
+
+function Facts({ job }: { job: Job }) {
+  const facts: [string, preact.ComponentChildren][] = [
+    ["Data set", `${job.dataset.name}@${job.dataset.version}`],
+    ["Network", `${family(job)}, ${count(job.parameters)} parameters`],
+    ["Submitted", <Ago at={job.created_at} />],
+  ];
+  if (job.started_at) facts.push([ended(job) ? "Took" : "Running for", <Took from={job.started_at} to={job.finished_at} />]);
+  if (job.status === "running" && job.estimated_finish) facts.push(["Done", <Until at={job.estimated_finish} />]);
+  if (job.worker) facts.push(["Worker", <a href={href(["workers"])}>{job.worker.slice(-8)}</a>]);
+  if (job.threads) facts.push(["Threads", count(job.threads)]);
+  if (job.attempt > 1) facts.push(["Attempt", `${job.attempt} of at most ${job.max_attempts}`]);
+  if (job.model) {
+    const version = job.model_version ? ` version ${job.model_version}` : "";
+    facts.push(["Model", <a href={href(["models", job.model])}>{job.model + version}</a>]);
+  }
+  if (job.result?.test) facts.push(["Test accuracy", <strong>{percent(job.result.test.accuracy)}</strong>]);
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Standing({ job }: { job: Job }) {
+  if (job.status === "queued") {
+    return (
+      <p class="line">
+        <Waiting job={job} />
+      </p>
+    );
+  }
+  if (ended(job) && job.status !== "cancelled") return null;
+  return (
+    <div class="line">
+      {ended(job) ? null : <ProgressBar job={job} />}
+      <span class="muted small">{progressWords(job)}</span>
+    </div>
+  );
+}
+
+/** The feed of a job for as long as the page shows it. */
+function useFeed(path: string, known: boolean, changed: () => void): Feed | null {
+  const feed = useSignal<Feed | null>(null);
+  const latest = useRef(changed);
+  latest.current = changed;
+  useEffect(() => {
+    if (!known) return; // a job that does not exist has no curves to ask for
+    const made = new Feed(path, () => latest.current());
+    feed.value = made;
+    return () => made.close();
+  }, [path, known]);
+  return feed.value;
+}
+
+export function JobPage({ id }: { id: string }) {
+  const path = `/v1/jobs/${encodeURIComponent(id)}`;
+  const over = useSignal(false);
+  const { data: job, problem, refresh } = useResource<Job>(path, over.value ? 0 : 2000);
+  const feed = useFeed(path, job !== undefined, refresh);
+  useTitle(job ? `${jobName(job)} · ${job.status}` : "Job");
+  useEffect(() => {
+    over.value = job ? ended(job) : false;
+  }, [job]);
+  const crumb = (
+    <p class="crumb">
+      <a href={href(["jobs"])}>Jobs</a>
+    </p>
+  );
+  // The heading stays the same element when the job arrives: it may hold the focus.
+  if (!job || !feed) {
+    const gone = problem?.status === 404;
+    return (
+      <>
+        {crumb}
+        <div class="head">
+          <div>
+            <h1 tabIndex={-1}>Job</h1>
+          </div>
+        </div>
+        {gone ? <Trouble problem={problem} /> : <Pending problem={problem} what="the job" />}
+      </>
+    );
+  }
+  return (
+    <>
+      {crumb}
+      <div class="head">
+        <div>
+          <h1 tabIndex={-1}>{jobName(job)}</h1>
+          <p class="under">
+            <Status job={job} /> <code class="muted small">{job.id}</code>
+          </p>
+        </div>
+        <Controls job={job} path={path} refresh={refresh} />
+      </div>
+      <Standing job={job} />
+      {job.error ? <Failure job={job} error={job.error} feed={feed} /> : null}
+      <Facts job={job} />
+      {job.resume === "approximate" ? (
+        <p class="note">
+          This run was resumed approximately: {job.resume_reason ?? "the hardware or a library differs"}. Its weights may differ from an
+          undisturbed run.
+        </p>
+      ) : null}
+      <CurvesSection feed={feed} job={job} />
+      {job.result ? <Result result={job.result} /> : null}
+      <Checkpoints path={path} job={job} />
+      <div class="columns">
+        <Timeline feed={feed} />
+        <LogLines feed={feed} />
+      </div>
+      <Config job={job} />
+      {job.layers ? <Layers layers={job.layers} /> : null}
+    </>
+  );
+}

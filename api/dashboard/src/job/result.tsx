@@ -1,0 +1,99 @@
+import { count, measure, percent, plural } from "../number";
+import { span } from "../time";
+import type { JobResult, Score } from "../wire";
+
+const why: Record<string, string> = {
+  epochs: "all epochs done",
+  steps: "all steps done",
+  seconds: "its time was over",
+  target: "the target was reached",
+  early_stopping: "it no longer got better",
+};
+
+function Scores({ name, score }: { name: string; score: Score | null }) {
+  if (!score) return null;
+  return (
+    <div class="score">
+      <span class="muted small">{name}</span>
+      <strong>{percent(score.accuracy, 2)}</strong>
+      <span class="muted small">loss {measure(score.loss)}</span>
+    </div>
+  );
+}
+
+/** The most frequent mistakes, in words. */
+function mistakes(matrix: number[][], classes: string[]): string[] {
+  const wrong = matrix.flatMap((row, truth) => row.map((times, said) => ({ truth, said, times })));
+  const most = wrong.filter(({ truth, said, times }) => truth !== said && times > 0).sort((a, b) => b.times - a.times);
+  return most.slice(0, 3).map(({ truth, said, times }) => `${classes[truth]} taken for ${classes[said]} (${plural(times, "time")})`);
+}
+
+/** Each row is scaled by its own sum, so that a rare class is as readable as a frequent one. */
+function Confusion({ matrix, classes }: { matrix: number[][]; classes: string[] }) {
+  const worst = mistakes(matrix, classes);
+  return (
+    <>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Confusion matrix, scrollable">
+        <table class="confusion">
+          <caption>
+            Confusion matrix of the test split: rows are what it is, columns what the network said.
+          </caption>
+          <thead>
+            <tr>
+              <td />
+              {classes.map((name) => (
+                <th key={name} scope="col">
+                  {name}
+                </th>
+              ))}
+              <th scope="col" class="recall">
+                found
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {matrix.map((row, truth) => {
+              const sum = row.reduce((total, times) => total + times, 0);
+              return (
+                <tr key={classes[truth]}>
+                  <th scope="row">{classes[truth]}</th>
+                  {row.map((times, said) => (
+                    <td
+                      key={said}
+                      class={times === 0 ? "none" : said === truth ? "right" : "wrong"}
+                      style={{ "--heat": sum ? Math.round((times / sum) * 100) : 0 }}
+                    >
+                      {times}
+                    </td>
+                  ))}
+                  <td class="recall muted">{sum ? percent(row[truth]! / sum, 0) : "–"}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+      <p class="muted small">{worst.length ? `Most often: ${worst.join("; ")}.` : "No mistake at all."}</p>
+    </>
+  );
+}
+
+export function Result({ result }: { result: JobResult }) {
+  return (
+    <section class="panel" aria-labelledby="result">
+      <h2 id="result">Result</h2>
+      <div class="scores">
+        <Scores name="Test" score={result.test} />
+        <Scores name="Validation" score={result.validation} />
+        <p class="muted">
+          Best at step {count(result.best_step)} (epoch {count(result.best_epoch)}) of {count(result.steps)}. Stopped after{" "}
+          {span(result.seconds)}: {why[result.stopped] ?? result.stopped}.
+        </p>
+      </div>
+      {result.confusion_matrix?.length ? <Confusion matrix={result.confusion_matrix} classes={result.classes} /> : null}
+      <p class="muted small clip">
+        Weights SHA-256 <code>{result.weights_sha256}</code>
+      </p>
+    </section>
+  );
+}

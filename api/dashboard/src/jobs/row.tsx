@@ -1,0 +1,92 @@
+import { ordinal, percent } from "../number";
+import { ProgressBar, progressWords } from "../part/progress";
+import { ended, Status } from "../part/status";
+import { href } from "../route";
+import { Ago, Took, Until } from "../time";
+import type { Job } from "../wire";
+
+export const shortId = (id: string): string => id.slice(-8);
+export const family = (job: Job): string => String(job.network["cell"] ?? job.network["family"] ?? job.kind);
+export const jobName = (job: Job): string => job.model ?? `${job.dataset.name} · ${family(job)}`;
+
+/** One line that says how it stands: place in line, progress or outcome. */
+function Standing({ job }: { job: Job }) {
+  if (job.status === "queued") return <Waiting job={job} />;
+  if (job.status === "running" || job.status === "paused") {
+    return (
+      <>
+        <ProgressBar job={job} />
+        <span class="muted small">
+          {progressWords(job)}
+          {job.status === "running" && job.estimated_finish ? (
+            <>
+              {" · done "}
+              <Until at={job.estimated_finish} />
+            </>
+          ) : null}
+        </span>
+      </>
+    );
+  }
+  if (job.status === "succeeded" && job.result?.test) {
+    return (
+      <span>
+        <strong>{percent(job.result.test.accuracy)}</strong> <span class="muted">test accuracy</span>
+      </span>
+    );
+  }
+  if (job.status === "failed" && job.error) {
+    return (
+      <span class="clip" title={job.error.message}>
+        <code>{job.error.code}</code> <span class="muted">{job.error.message}</span>
+      </span>
+    );
+  }
+  return <span class="muted">{progressWords(job)}</span>;
+}
+
+export function Waiting({ job }: { job: Job }) {
+  const reason = job.waiting_for?.reason ?? job.queue?.reason;
+  const place = job.queue ? (job.queue.position === 1 ? "next in line" : `${ordinal(job.queue.position)} in line`) : "in line";
+  return (
+    <span>
+      {place}
+      {job.queue?.expected_start ? (
+        <span class="muted">
+          {" · starts "}
+          <Until at={job.queue.expected_start} />
+        </span>
+      ) : null}
+      {reason ? <span class="muted"> · {reason}</span> : null}
+    </span>
+  );
+}
+
+export function JobRow({ job }: { job: Job }) {
+  return (
+    <li class="job" data-status={job.status}>
+      <Status job={job} />
+      <div class="what">
+        <a class="cover clip" href={href(["jobs", job.id])}>
+          {jobName(job)}
+          {job.model_version ? <span class="muted"> version {job.model_version}</span> : null}
+        </a>
+        <span class="muted small clip">
+          {family(job)} on {job.dataset.name}@{job.dataset.version} · <code>{shortId(job.id)}</code>
+        </span>
+      </div>
+      <div class="standing">
+        <Standing job={job} />
+      </div>
+      <div class="when small muted">
+        <Ago at={job.created_at} />
+        {job.started_at && (ended(job) || job.status === "running") ? (
+          <span>
+            {ended(job) ? "took " : "for "}
+            <Took from={job.started_at} to={job.finished_at} />
+          </span>
+        ) : null}
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,14 @@
+import { render } from "preact";
+import "uplot/dist/uPlot.min.css";
+import "./style/theme.css";
+import "./style/base.css";
+import "./style/shell.css";
+import "./style/form.css";
+import "./style/table.css";
+import "./style/jobs.css";
+import "./style/job.css";
+import "./style/playground.css";
+import { App } from "./app";
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);

@@ -1,0 +1,227 @@
+/** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
+
+export interface List<T> {
+  object: "list";
+  data: T[];
+  has_more: boolean;
+  next_cursor: string | null;
+}
+
+export type Status = "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
+
+export interface Progress {
+  step: number;
+  total_steps: number | null;
+  epoch: number;
+  epochs: number | null;
+  ratio: number | null;
+}
+
+export interface Layer {
+  name: string;
+  kind: string;
+  input: number[];
+  output: number[];
+  parameters: number;
+  flops: number;
+  activation_bytes: number;
+}
+
+export interface JobError {
+  code: string;
+  message: string;
+  param: string | null;
+  retryable: boolean;
+  detail: { exit_code?: number | null; signal?: string | number | null; log?: string[]; [key: string]: unknown } | null;
+}
+
+export interface Score {
+  accuracy: number;
+  loss: number;
+}
+
+export interface JobResult {
+  test: Score | null;
+  validation: Score | null;
+  best_step: number;
+  best_epoch: number;
+  steps: number;
+  epochs: number;
+  stopped: string;
+  seconds: number;
+  confusion_matrix: number[][];
+  classes: string[];
+  weights_sha256: string;
+}
+
+export interface DatasetName {
+  id: string;
+  name: string;
+  version: number;
+}
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+export interface Job {
+  id: string;
+  kind: string;
+  status: Status;
+  requested: "cancel" | "pause" | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  estimated_finish: string | null;
+  dataset: DatasetName;
+  model: string | null;
+  model_version: number | null;
+  network: JsonObject;
+  data: JsonObject;
+  hyperparameters: JsonObject;
+  seed: number;
+  device: string;
+  devices: number;
+  priority: number;
+  metadata: Record<string, string>;
+  checkpoint_seconds: number;
+  max_attempts: number;
+  timeout_seconds: number | null;
+  parameters: number;
+  memory_bytes: number;
+  flops_per_sample: number;
+  layers: Layer[] | null;
+  progress: Progress | null;
+  attempt: number;
+  worker: string | null;
+  threads: number | null;
+  queue: { position: number; expected_start: string | null; reason: string | null } | null;
+  waiting_for: { reason: string } | null;
+  resume: "exact" | "approximate" | null;
+  resume_reason: string | null;
+  error: JobError | null;
+  result: JobResult | null;
+  last_seq: number;
+}
+
+export interface JobEvent {
+  job: string;
+  seq: number;
+  created_at: string;
+  attempt: number;
+  level: "info" | "warning" | "error";
+  type: string;
+  message: string;
+  data: JsonObject;
+}
+
+export interface Metrics {
+  last_seq: number;
+  data: { name: string; total: number; points: [number, number | null][] }[];
+}
+
+export interface Point {
+  name: string;
+  step: number;
+  value: number | null;
+}
+
+export interface Checkpoint {
+  id: string;
+  job: string;
+  step: number;
+  epoch: number;
+  attempt: number;
+  best: boolean;
+  last: boolean;
+  metrics: Record<string, number>;
+  size_bytes: number;
+  weights_sha256: string;
+  created_at: string;
+}
+
+export interface Dataset extends DatasetName {
+  kind: string;
+  created_at: string;
+  shape: number[];
+  dtype: string;
+  classes: string[];
+  splits: Record<string, number>;
+  size_bytes: number;
+}
+
+export interface Sample {
+  index: number;
+  label: string;
+  values: number[][] | number[][][];
+}
+
+export interface Model {
+  name: string;
+  created_at: string;
+  production: number | null;
+  latest_ready: number | null;
+  serves: number | null;
+  versions: number;
+  aliases: Record<string, number>;
+}
+
+export interface ModelVersion {
+  model: string;
+  version: number;
+  job: string | null;
+  checkpoint_step: number;
+  created_at: string;
+  ready: boolean;
+  reason: string | null;
+  weights_sha256: string;
+  parameters: number;
+  input: { kind: string; shape: number[]; dtype: string };
+  classes: string[];
+  metrics: { test?: Score | null; validation?: Score | null };
+  dataset: DatasetName;
+}
+
+export interface Alias {
+  model: string;
+  alias: string;
+  version: number;
+  updated_at: string;
+}
+
+export interface AliasMove {
+  alias: string;
+  from: number | null;
+  to: number | null;
+  by: string;
+  reason: string | null;
+  at: string;
+}
+
+export interface Prediction {
+  model: string;
+  model_version: number;
+  predictions: { class: string; index: number; probability: number; probabilities: Record<string, number> }[];
+}
+
+export interface Worker {
+  id: string;
+  name: string;
+  host: string;
+  pid: number;
+  status: string;
+  slots: number;
+  busy: number;
+  devices: { kind: string; name: string; memory_bytes: number | null }[];
+  memory_bytes: number;
+  threads: number;
+  started_at: string;
+  seen_at: string;
+  versions: Record<string, string>;
+  jobs: string[];
+}
+
+export interface Session {
+  tenant: string;
+  admin: boolean;
+  keys_required: boolean;
+}
