@@ -1,0 +1,133 @@
+"""What the service costs a training: ``python -m benchmarks.overhead [--json] [--quick]``.
+
+``service`` is submit to ``succeeded`` by the client's clock, on a warm worker, with checkpoints, metrics, evaluation
+and export as they are by default. ``bare`` is ``fit`` with the same evaluation in a fresh process, timed after imports
+and data. Same spec, steps, threads and allocator, run in turn; a pair whose weights differ in one bit is void.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import Report
+from epochd import Client
+from epochd.up import Options, Up
+
+SPEC: dict[str, Any] = {
+    "dataset": "digits",
+    "model": "overhead",
+    "network": {"family": "cnn"},
+    "data": {"resize": [28, 28]},
+    "hyperparameters": {"epochs": 80},
+}
+ENVIRONMENT = {  # as the worker sets it
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+
+
+def bare(spec: dict[str, Any], threads: int) -> None:
+    """The other side, in a process of its own: prints seconds and the SHA-256 of the chosen weights."""
+    import torch._dynamo  # noqa: F401 - before the clock starts, as in the forkserver
+    from safetensors.torch import save
+
+    from core.encode import digits
+    from core.specs import TrainJob
+    from models import events, training
+    from models.data import splits
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "digits.safetensors"
+        path.write_bytes(digits.build())
+        dataset = splits.load(path)
+    training_spec = TrainJob.model_validate(spec).training
+    began = time.perf_counter()
+    *_, last = training.fit(training_spec, dataset, threads=threads)
+    took = time.perf_counter() - began
+    assert isinstance(last, events.Finished)
+    digest = hashlib.sha256(save(last.best.weights, metadata={"format": "pt"})).hexdigest()
+    print(json.dumps({"seconds": took, "sha256": digest, "steps": last.step}))
+
+
+def run_bare(spec: dict[str, Any], threads: int) -> dict[str, Any]:
+    """Run :func:`bare` in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.overhead", "--bare", json.dumps(spec), "--threads", str(threads)]
+    done = subprocess.run(command, env={**os.environ, **ENVIRONMENT}, check=True, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def run_service(client: Client, spec: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    """Seconds from submit until the client knows that the job succeeded, and the job."""
+    began = time.perf_counter()
+    job = client.submit(spec)
+    for _ in client.follow(job["id"]):
+        pass
+    took = time.perf_counter() - began
+    ended: dict[str, Any] = dict(client.job(job["id"]))
+    assert ended["status"] == "succeeded", ended["error"]
+    return took, ended
+
+
+def first_step(client: Client) -> float:
+    """Seconds from the job's acceptance to its first optimiser step, by the database's clock."""
+    job = client.submit({**SPEC, "model": None, "hyperparameters": {"steps": 2}})
+    client.wait(job["id"])
+    at = {event["type"]: event["created_at"] for event in client.events(job["id"])}
+    done = datetime.fromisoformat(at["first_step"]) - datetime.fromisoformat(at["queued"])
+    return done.total_seconds()
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    parser.add_argument("--quick", action="store_true", help="two rounds of a short job")
+    parser.add_argument("--bare", help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.bare:
+        bare(json.loads(chosen.bare), chosen.threads)
+        return
+    rounds, starts = (2, 5) if chosen.quick else (5, 20)
+    spec = {**SPEC, "hyperparameters": {"epochs": 5}} if chosen.quick else SPEC
+    report = Report("overhead", ("torch", "celery", "sqlalchemy"))
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(data_dir=Path(folder), port=0)
+        with Up(options, say=lambda text: print(text, file=sys.stderr)) as up, Client(up.url) as client:
+            threads = int(next(iter(client.workers()))["threads"])
+            run_service(client, {**SPEC, "model": None, "hyperparameters": {"steps": 2}})  # warm
+            service, alone, ratios = [], [], []
+            for number in range(rounds):
+                took, job = run_service(client, spec)
+                other = run_bare(spec, threads)
+                same = job["result"]["weights_sha256"] == other["sha256"]
+                print(f"round {number + 1}: service {took:.2f} s, bare {other['seconds']:.2f} s, same weights: {same}")
+                if same:
+                    service.append(took)
+                    alone.append(other["seconds"])
+                    ratios.append(took / other["seconds"])
+            waits = sorted(first_step(client) for _ in range(starts))
+    if ratios:
+        report.row("digits cnn 28x28", "service", "s", service)
+        report.row("digits cnn 28x28", "bare", "s", alone)
+        ratio = report.row("digits cnn 28x28", "service/bare", "ratio", ratios)
+        report.goal("service / bare, median of the pairs", ratio.median, "<=", 1.03)
+    middle = report.row("submit to first step", "service", "s", waits)
+    report.goal("submit to first step, p50 (s)", middle.median, "<=", 0.2)
+    report.goal("submit to first step, p95 (s)", waits[int(0.95 * (len(waits) - 1))], "<=", 0.5)
+    report.show(chosen.json)
+
+
+if __name__ == "__main__":
+    main()
