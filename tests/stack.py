@@ -1,6 +1,7 @@
 """Real services for tests: Redis, PostgreSQL, and Epochd's own processes, each in a temporary folder on a free port."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -151,6 +152,7 @@ class Stack:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.started: list[Process] = []
+        self._logs = itertools.count()
         self.env = {
             **os.environ,
             "EPOCHD_DATA_DIR": str(folder),
@@ -165,7 +167,7 @@ class Stack:
         self.http = httpx.Client(base_url=self.url, timeout=30)
 
     def _run(self, module: str, **env: str) -> Process:
-        name = f"{module}-{len(self.started)}.log"
+        name = f"{module}-{next(self._logs)}.log"  # never one of before, whose lines would tell of another process
         process = Process([sys.executable, "-m", module], self.folder / name, {**self.env, **env})
         self.started.append(process)
         return process

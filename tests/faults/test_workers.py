@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import long_job
@@ -25,11 +26,18 @@ ENDLESS: dict[str, Any] = {
 }
 
 
+def stopped(process: psutil.Process) -> bool:
+    """Whether SIGSTOP has reached all threads of a process."""
+    stats = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/stat")]
+    return all(stat.rpartition(") ")[2].startswith("T") for stat in stats)
+
+
 def suspend(process: psutil.Process, database: Database, job_id: str) -> None:
     """SIGSTOP it at a moment when it holds no lock, since it would keep that as well."""
     row = text("SELECT 1 FROM jobs WHERE id = :id FOR UPDATE NOWAIT")
     while True:
         process.suspend()
+        until(lambda: stopped(process), "every thread to stop")  # one that still ran could take the lock after we looked
         try:
             if not database.is_sqlite:
                 with database.transaction() as session:
