@@ -37,7 +37,8 @@ def suspend(process: psutil.Process, database: Database, job_id: str) -> None:
     row = text("SELECT 1 FROM jobs WHERE id = :id FOR UPDATE NOWAIT")
     while True:
         process.suspend()
-        until(lambda: stopped(process), "every thread to stop")  # one that still ran could take the lock after we looked
+        # one that still ran could take the lock after we looked
+        until(lambda: stopped(process), "every thread to stop")
         try:
             if not database.is_sqlite:
                 with database.transaction() as session:
