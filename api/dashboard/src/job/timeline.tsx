@@ -9,6 +9,8 @@ interface Row {
   event: JobEvent;
   /** How many events of the same kind in a row this line stands for. */
   times: number;
+  /** The furthest step of them: the best checkpoint, which is stored last, may be an early one. */
+  furthest: number;
 }
 
 /** Newest first; a run of checkpoints is one line, or a long training would bury everything else. */
@@ -17,14 +19,17 @@ function rows(events: Iterable<JobEvent>): Row[] {
   const made: Row[] = [];
   for (const event of sorted) {
     const before = made.at(-1);
-    if (event.type === "checkpoint" && before?.event.type === "checkpoint") before.times += 1;
-    else made.push({ event, times: 1 });
+    const step = Number(event.data["step"]);
+    if (event.type === "checkpoint" && before?.event.type === "checkpoint") {
+      before.times += 1;
+      before.furthest = Math.max(before.furthest, step);
+    } else made.push({ event, times: 1, furthest: step });
   }
   return made;
 }
 
-function words({ event, times }: Row): string {
-  if (times > 1) return `${plural(times, "checkpoint")}, the last at step ${count(Number(event.data["step"]))}`;
+function words({ event, times, furthest }: Row): string {
+  if (times > 1) return `${plural(times, "checkpoint")}, the last at step ${count(furthest)}`;
   return event.message || event.type.replaceAll("_", " ");
 }
 
