@@ -26,7 +26,7 @@ SPEC: dict[str, Any] = {
     "model": "overhead",
     "network": {"family": "cnn"},
     "data": {"resize": [28, 28]},
-    "hyperparameters": {"epochs": 80},
+    "hyperparameters": {"epochs": 160},
 }
 ENVIRONMENT = {  # as the worker sets it
     "OMP_WAIT_POLICY": "PASSIVE",
