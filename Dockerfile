@@ -10,16 +10,24 @@ RUN npm ci --no-audit --no-fund
 COPY api/dashboard ./
 RUN npm run build
 
-FROM python:3.12-slim AS control
-ARG PIP_ARGS=""
+FROM python:3.12-slim AS base
 # PYTHONPATH: the packages have flat names (core, models, ...), and those of /app must be the ones that are found.
 ENV PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
     EPOCHD_DATA_DIR=/data EPOCHD_HOST=0.0.0.0 EPOCHD_LOG_FORMAT=json
 RUN useradd --system --uid 10001 --create-home --home-dir /data epochd
 WORKDIR /app
-# Dependencies first: this layer is rebuilt only when they change.
+# Dependencies first, torch's gigabytes among them: these layers are rebuilt only when the dependencies change.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+
+FROM base AS control-dependencies
+ARG PIP_ARGS=""
 RUN pip install ${PIP_ARGS} -c constraints.txt '.[postgres]'
+
+FROM control-dependencies AS worker-dependencies
+ARG PIP_ARGS=""
+RUN pip install ${PIP_ARGS} -c constraints.txt '.[postgres,worker]'
+
+FROM control-dependencies AS control
 COPY migrations migrations
 COPY core core
 COPY epochd epochd
@@ -33,12 +41,12 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8600/readyz', timeout=4)"]
 CMD ["python", "-m", "api"]
 
-FROM control AS worker
-USER root
-RUN pip install ${PIP_ARGS} -c constraints.txt '.[postgres,worker]'
+FROM worker-dependencies AS worker
+COPY --from=control /app /app
 COPY models models
 COPY workers workers
 USER epochd
+VOLUME /data
 # A worker listens nowhere; it proves its life by the leases it renews and its row in /v1/workers.
 HEALTHCHECK NONE
 CMD ["python", "-m", "workers"]

@@ -75,7 +75,6 @@ def _job(row: Job, dataset: objects.DatasetRef, place: Place | None, at: datetim
         "hyperparameters": spec["hyperparameters"],
         "seed": spec["seed"],
         "device": row.device,
-        "devices": row.devices,
         "priority": row.priority,
         "metadata": row.labels,
         "checkpoint_seconds": row.checkpoint_seconds,

@@ -43,14 +43,12 @@ def online(session: Session) -> list[Worker]:
     return list(session.scalars(select(Worker).where(Worker.state == "online", Worker.seen_at >= fresh)))
 
 
-def misfit(worker: Worker, device: str, devices: int, memory_bytes: int) -> str | None:
+def misfit(worker: Worker, device: str, memory_bytes: int) -> str | None:
     """Why a slot of this worker cannot run such a job; none if it can."""
     kinds = {one["kind"] for one in worker.devices}
     slot = worker.memory_bytes // worker.slots
     if device not in ("auto", *kinds):
         return f"it needs {device} and worker {worker.name} has {', '.join(sorted(kinds))}"
-    if devices > len(worker.devices):
-        return f"it needs {devices} devices and worker {worker.name} has {len(worker.devices)}"
     if memory_bytes > slot:
         return f"it needs about {_size(memory_bytes)} and a slot of worker {worker.name} has {_size(slot)}"
     return None
@@ -65,16 +63,16 @@ def known(session: Session, at: datetime) -> list[Worker]:
     return list(session.scalars(select(Worker).where(Worker.seen_at >= at - REMEMBERED_FOR)))
 
 
-def refuse_if_nobody_fits(known: list[Worker], device: str, devices: int, memory_bytes: int) -> None:
+def refuse_if_nobody_fits(known: list[Worker], device: str, memory_bytes: int) -> None:
     """Refuse a job that none of the known workers could ever run. With no worker known, it may wait for one.
 
     Raises:
         Invalid: names the field to change.
     """
-    reasons = [misfit(worker, device, devices, memory_bytes) for worker in known]
+    reasons = [misfit(worker, device, memory_bytes) for worker in known]
     if not known or None in reasons:
         return
-    if all(misfit(worker, device, devices, 0) for worker in known):
+    if all(misfit(worker, device, 0) for worker in known):
         raise Invalid(f"no worker can run this job: {reasons[0]}", "#/device")
     message = f"no worker can run this job: {reasons[0]}; use a smaller batch_size or a smaller network"
     raise Invalid(message, "#/hyperparameters/batch_size")

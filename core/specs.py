@@ -226,7 +226,6 @@ class TrainJob(TrainSpec):
     dataset: DatasetRef
     model: Name | None = None
     device: Device = "auto"
-    devices: int = Field(default=1, ge=1, le=1)
     priority: int = Field(default=0, ge=-100, le=100)
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=16)
     checkpoint_seconds: float = Field(default=30.0, ge=0, le=86_400)

@@ -101,9 +101,7 @@ class Transport:
             if response.is_success:
                 return response
             refusal = ApiError.from_response(response)
-            # Our own earlier try, whose answer was lost, is still at work.
-            busy = refusal.code == "idempotency_in_progress"
-            if pause is None or not again or not (busy or refusal.status == 503):
+            if pause is None or not again or refusal.status != 503:
                 raise refusal
             time.sleep(max(pause, min(refusal.retry_after or 0.0, LONGEST_RETRY_AFTER)))
         raise AssertionError("the last try returns or raises")

@@ -43,12 +43,17 @@ def _configure_logging(**_: Any) -> None:
 
 @signals.worker_init.connect
 def _start(sender: Any, **_: Any) -> None:
-    runtime = Runtime(settings)
     try:
+        runtime = Runtime(settings)
         runtime.start()
     except SQLAlchemyError as error:
         reason = str(error).splitlines()[0]
         sys.exit(f"the worker cannot use the database ({reason}); is it running, and did `python -m migrations` run?")
+    except (OSError, RuntimeError) as error:
+        sys.exit(f"the worker cannot start: {error}")
+    except Exception:  # Celery would only log it, and then take tickets that nobody works on
+        log.get(__name__).exception("start_failed")
+        sys.exit("the worker cannot start; its log says why")
     _runtime.append(runtime)
     for queue in runtime.queues:
         sender.app.amqp.queues.select_add(queue)

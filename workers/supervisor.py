@@ -230,24 +230,28 @@ def _ending(runtime: Runtime, attempt: Attempt, code: int) -> Callable[[], None]
     recorder, claim = attempt.recorder, attempt.claim
     if attempt.killed_for == "cancel":
         return lambda: _write(runtime, jobs.cancelled, claim.lease)
+    detail = _detail(attempt, code)
     if attempt.killed_for == "timeout":
         message = f"The job ran longer than its timeout_seconds ({claim.spec['timeout_seconds']:g})."
-        return lambda: _fail(runtime, claim, _error("timed_out", message, False))
+        return lambda: _fail(runtime, claim, _error("timed_out", message, False, **detail))
     if recorder.paused_step is not None and attempt.keeper.requested == "pause":
         return lambda: _write(runtime, jobs.paused, claim.lease, recorder.paused_step)
     if recorder.paused_step is not None or attempt.killed_for == "stop":
         return lambda: _write(runtime, jobs.hand_back, claim.lease, "the worker is shutting down")
     if recorder.failure is not None:
         message = f"The worker could not store the results: {str(recorder.failure).splitlines()[0]}"
-        return lambda: _fail(runtime, claim, _error("internal", message, True))
-    return lambda: _fail(runtime, claim, _crash(attempt, code))
+        return lambda: _fail(runtime, claim, _error("internal", message, True, **detail))
+    return lambda: _fail(runtime, claim, _crash(attempt, code, detail))
 
 
-def _crash(attempt: Attempt, code: int) -> dict[str, Any]:
+def _detail(attempt: Attempt, code: int) -> dict[str, Any]:
+    """What is known of a child that is gone: its last log lines, its memory, and its exit code or signal."""
+    ended = {"signal": _signal_name(-code)} if code < 0 else {"exit_code": code}
+    return {"log": list(attempt.output.tail), **attempt.memory.detail(), **ended}
+
+
+def _crash(attempt: Attempt, code: int, detail: dict[str, Any]) -> dict[str, Any]:
     """What a child that ended by itself died of."""
-    detail: dict[str, Any] = {"log": list(attempt.output.tail), **attempt.memory.detail()}
-    name = _signal_name(-code) if code < 0 else None
-    detail |= {"signal": name} if name else {"exit_code": code}
     reported = attempt.recorder.error
     if reported is not None:
         detail |= reported.get("detail", {})
@@ -257,7 +261,7 @@ def _crash(attempt: Attempt, code: int) -> dict[str, Any]:
         return _error("out_of_memory", message, False, **detail)
     if code == FORKSERVER_LOST:
         return _error("crashed", "The process that starts trainings was lost.", True, **detail)
-    how = f"was ended by {name}" if name else f"ended with exit code {code}"
+    how = f"was ended by {detail['signal']}" if code < 0 else f"ended with exit code {code}"
     return _error("crashed", f"The training process {how}.", True, **detail)
 
 

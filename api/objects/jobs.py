@@ -76,7 +76,6 @@ class Job(TypedDict):
     hyperparameters: dict[str, Any]
     seed: int
     device: str
-    devices: int
     priority: int
     metadata: dict[str, str]
     checkpoint_seconds: float

@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from api import express, objects
 from api.answers import NOT_MODIFIED, documented, matches
 from api.deps import Caller, DatabaseDep
+from api.errors import problem
 from api.paging import LINK, IdCursor, Limit, Page, page
 from api.ranges import Unsatisfiable, parse
 from api.submissions import find
@@ -52,11 +53,8 @@ HEADERS = {
 DOWNLOAD = documented(
     None,
     "not_found",
-    also={
-        206: {"description": "The part that Range asks for.", **FILE},
-        416: {"description": "Range lies outside; Content-Range tells the size."},
-        **NOT_MODIFIED,
-    },
+    "range_not_satisfiable",
+    also={206: {"description": "The part that Range asks for.", **FILE}, **NOT_MODIFIED},
     headers=HEADERS,
     description="The weights as safetensors: the plain state dict of the network.",
 )
@@ -120,7 +118,8 @@ def _weights(
         try:
             asked = parse(range_, size)
         except Unsatisfiable:
-            return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+            detail = f"the file has {size:,} bytes; {range_!r} lies outside"
+            return problem(request.scope, "range_not_satisfiable", detail, headers={"Content-Range": f"bytes */{size}"})
         if asked is not None:
             (start, end), status = asked, 206
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"

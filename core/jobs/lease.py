@@ -54,8 +54,7 @@ def claim(session: Session, worker: Worker, lease_seconds: float, kinds: set[str
     waiting = (
         select(Job)
         .where(Job.state == "queued", or_(Job.not_before.is_(None), Job.not_before <= at))
-        .where(Job.device.in_(["auto", *kinds]), Job.devices <= len(worker.devices))
-        .where(Job.memory_bytes <= worker.memory_bytes // worker.slots)
+        .where(Job.device.in_(["auto", *kinds]), Job.memory_bytes <= worker.memory_bytes // worker.slots)
         .order_by(Job.priority.desc(), Job.created_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -58,7 +58,7 @@ class Intake:
         hyper = request.hyperparameters
         batch = hyper.samples_per_batch and min(hyper.samples_per_batch, dataset.splits["train"])
         memory = made.memory_bytes(batch, hyper.optimizer.name, hyper.precision) + dataset.size
-        fleet.refuse_if_nobody_fits(self._known, request.device, request.devices, memory)
+        fleet.refuse_if_nobody_fits(self._known, request.device, memory)
         # a microsecond apart, so that they stand in line as they came
         at = self._at + timedelta(microseconds=len(self.accepted))
         job = Job(
@@ -68,7 +68,6 @@ class Intake:
             state="queued",
             priority=request.priority,
             device=request.device,
-            devices=request.devices,
             spec=request.model_dump(mode="json"),
             labels=request.metadata,
             dataset_id=dataset.id,

@@ -39,9 +39,7 @@ class Job(Base):
         CheckConstraint("not_before IS NULL OR state = 'queued'", name="not_before"),
         CheckConstraint("model_version IS NULL OR (state = 'succeeded' AND model IS NOT NULL)", name="model_version"),
         CheckConstraint("priority BETWEEN -100 AND 100", name="priority"),
-        CheckConstraint(
-            "last_seq >= 0 AND attempt >= 0 AND failures >= 0 AND max_attempts >= 1 AND devices >= 1", name="counts"
-        ),
+        CheckConstraint("last_seq >= 0 AND attempt >= 0 AND failures >= 0 AND max_attempts >= 1", name="counts"),
         CheckConstraint("resume IN ('exact', 'approximate')", name="resume"),
         Index("ix_jobs_line", "state", "priority", "created_at", "id"),
         Index("ix_jobs_tenant_list", "tenant", "id"),
@@ -54,7 +52,6 @@ class Job(Base):
     requested: Mapped[str | None] = mapped_column(String(16))
     priority: Mapped[int]
     device: Mapped[str] = mapped_column(String(8))
-    devices: Mapped[int]
     spec: Mapped[dict[str, Any]]
     labels: Mapped[dict[str, Any]] = mapped_column("metadata")
     dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"), index=True)

@@ -146,7 +146,6 @@ def upgrade() -> None:
         sa.Column("requested", sa.String(length=16), nullable=True),
         sa.Column("priority", INT, nullable=False),
         sa.Column("device", sa.String(length=8), nullable=False),
-        sa.Column("devices", INT, nullable=False),
         sa.Column("spec", JSON, nullable=False),
         sa.Column("metadata", JSON, nullable=False),
         sa.Column("dataset_id", sa.String(length=48), nullable=False),
@@ -203,7 +202,7 @@ def upgrade() -> None:
             "state IN ('queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled')", name=op.f("ck_jobs_state")
         ),
         sa.CheckConstraint(
-            "last_seq >= 0 AND attempt >= 0 AND failures >= 0 AND max_attempts >= 1 AND devices >= 1",
+            "last_seq >= 0 AND attempt >= 0 AND failures >= 0 AND max_attempts >= 1",
             name=op.f("ck_jobs_counts"),
         ),
         sa.CheckConstraint("not_before IS NULL OR state = 'queued'", name=op.f("ck_jobs_not_before")),

@@ -118,8 +118,8 @@ Serve = Callable[..., tuple[Service, Client]]
 
 
 def test_a_submit_whose_answer_is_lost_is_repeated_under_the_same_key(serve: Serve) -> None:
-    in_progress = answer(409, {"code": "idempotency_in_progress", "title": "t", "detail": "d"})
-    service, client = serve(hang_up, in_progress, answer(202, {"id": "job_1"}))
+    away = answer(503, {"code": "unavailable", "title": "t", "detail": "d"})
+    service, client = serve(hang_up, away, answer(202, {"id": "job_1"}))
     assert client.submit({"dataset": "digits"})["id"] == "job_1"
     keys = [headers["idempotency-key"] for _, _, headers, _ in service.requests]
     assert len(keys) == 3 and len(set(keys)) == 1

@@ -80,7 +80,6 @@ export interface Job {
   hyperparameters: JsonObject;
   seed: number;
   device: string;
-  devices: number;
   priority: number;
   metadata: Record<string, string>;
   checkpoint_seconds: number;

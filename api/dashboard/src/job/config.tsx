@@ -42,7 +42,7 @@ function Group({ name, pairs }: { name: string; pairs: [string, string][] }) {
 export function Config({ job }: { job: Job }) {
   const run: [string, string][] = [
     ["seed", String(job.seed)],
-    ["device", job.devices > 1 ? `${job.devices} × ${job.device}` : job.device],
+    ["device", job.device],
     ["priority", String(job.priority)],
     ["checkpoint_seconds", String(job.checkpoint_seconds)],
     ["max_attempts", String(job.max_attempts)],
