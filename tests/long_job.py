@@ -1,5 +1,6 @@
 """A training long enough to be disturbed in the middle, and what must be true of it after any disturbance."""
 
+import json
 from typing import Any
 
 from stack import Stack, until
@@ -16,15 +17,14 @@ SPEC: dict[str, Any] = {
 
 
 def start(stack: Stack) -> str:
-    """Submit it, and wait until two checkpoints are listed and steps after the last one are recorded."""
+    """Submit it, and wait until two checkpoints were listed and steps after the last one are recorded."""
     job_id = stack.submit(SPEC)
 
     def well_under_way() -> bool:
-        checkpoints = stack.events(job_id, "checkpoint")
-        if len(checkpoints) < 2:
+        if len(stack.events(job_id, "checkpoint")) < 2 or not (listed := stack.checkpoints(job_id)):
             return False
         steps = [step for step, _ in stack.metrics(job_id).get("train_loss", [])]
-        return max(steps) > checkpoints[-1]["data"]["step"]
+        return max(steps) > max(one["step"] for one in listed)
 
     until(well_under_way, "steps after the second checkpoint")
     assert stack.job(job_id)["status"] == "running"
@@ -41,9 +41,8 @@ def assert_as_undisturbed(stack: Stack, job_id: str, undisturbed: dict[str, Any]
     assert last["weights_sha256"] == undisturbed["last"]
     assert job["resume"] == "exact"
     per_epoch = undisturbed["steps"] // EPOCHS
-    expected = sorted({*range(5, undisturbed["steps"] + 1, 5), undisturbed["steps"]})
     metrics = stack.metrics(job_id)
-    assert [step for step, _ in metrics["train_loss"]] == expected
+    assert [step for step, _ in metrics["train_loss"]] == expected_steps(undisturbed["steps"])
     assert [step for step, _ in metrics["validation_loss"]] == [per_epoch * n for n in range(1, EPOCHS + 1)]
 
 
@@ -56,3 +55,24 @@ def assert_resumed(stack: Stack, job_id: str, total: int) -> None:
     first = next(event for event in again if event["type"] == "first_step")
     assert first["data"]["step"] == resumed_from + 1
     assert stack.job(job_id)["progress"]["step"] == total
+    # By the stream's one order: what was measured after the second claim is what lies after the checkpoint.
+    done = [step for seq, step in measured(stack, job_id) if seq > again[0]["seq"]]
+    assert done == [step for step in expected_steps(total) if step > resumed_from]
+
+
+def expected_steps(total: int) -> list[int]:
+    """The steps at which the training loss is logged."""
+    return sorted({*range(5, total + 1, 5), total})
+
+
+def measured(stack: Stack, job_id: str) -> list[tuple[int, int]]:
+    """(seq, step) of every point of the training loss, from the job's stream."""
+    points, event = [], ""
+    for line in stack.http.get(f"/v1/jobs/{job_id}/stream").text.splitlines():
+        name, _, value = line.partition(": ")
+        if name == "event":
+            event = value
+        elif name == "data" and event == "metrics":
+            batch = json.loads(value)
+            points += [(batch["seq"], one["step"]) for one in batch["points"] if one["name"] == "train_loss"]
+    return points

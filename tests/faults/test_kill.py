@@ -1,41 +1,64 @@
 """kill -9 of every part in mid-training: the job ends as if nothing had happened, bit for bit."""
 
+import time
 from typing import Any
 
+import psutil
 import pytest
 from long_job import SPEC, assert_as_undisturbed, assert_resumed, start
 from stack import Stack, until
 
 
 @pytest.fixture
-def running(api_and_worker: Stack) -> tuple[Stack, str]:
-    """A job in mid-training."""
-    return api_and_worker, start(api_and_worker)
+def running(api_and_worker: Stack) -> tuple[Stack, str, psutil.Process]:
+    """A job in mid-training whose child is stopped (SIGSTOP) at a step that is not its last checkpoint's."""
+    stack, job_id = api_and_worker, start(api_and_worker)
+    child = stack.child(job_id)
+
+    def between_checkpoints() -> bool:
+        child.suspend()
+        time.sleep(0.5)  # until all that it has said is recorded
+        last = max(one["step"] for one in stack.checkpoints(job_id))
+        if max(step for step, _ in stack.metrics(job_id)["train_loss"]) > last:
+            return True
+        child.resume()
+        return False
+
+    until(between_checkpoints, "a step between two checkpoints")
+    return stack, job_id, child
 
 
-def test_the_child_is_killed(running: tuple[Stack, str], undisturbed: dict[str, Any]) -> None:
-    stack, job_id = running
-    stack.child(job_id).kill()
+def assert_rewound(stack: Stack, job_id: str) -> None:
+    """Steps that had been recorded were lost, and taken back to the very checkpoint."""
+    resumed_from = stack.events(job_id, "claimed")[1]["data"]["resumed_from"]
+    assert [event["data"]["step"] for event in stack.events(job_id, "rewound")] == [resumed_from]
+
+
+def test_the_child_is_killed(running: tuple[Stack, str, psutil.Process], undisturbed: dict[str, Any]) -> None:
+    stack, job_id, child = running
+    child.kill()
     assert_as_undisturbed(stack, job_id, undisturbed)
     assert_resumed(stack, job_id, undisturbed["steps"])
+    assert_rewound(stack, job_id)
     retry = stack.events(job_id, "retry")[0]
     assert retry["data"]["error"]["detail"]["signal"] == "SIGKILL"
 
 
-def test_the_worker_is_killed(running: tuple[Stack, str], undisturbed: dict[str, Any]) -> None:
-    stack, job_id = running
-    worker, process = stack.started[1], stack.child(job_id)
-    worker.kill()
-    until(lambda: not process.is_running(), "the child to die with its worker", 5)
+def test_the_worker_is_killed(running: tuple[Stack, str, psutil.Process], undisturbed: dict[str, Any]) -> None:
+    stack, job_id, child = running
+    stack.started[1].kill()
+    until(lambda: not child.is_running(), "the child to die with its worker", 5)
     stack.start_worker()
     assert_as_undisturbed(stack, job_id, undisturbed)
     assert_resumed(stack, job_id, undisturbed["steps"])
+    assert_rewound(stack, job_id)
     assert [event["type"] for event in stack.events(job_id, "lease_expired", "retry")] == ["lease_expired", "retry"]
 
 
-def test_redis_is_killed(running: tuple[Stack, str], undisturbed: dict[str, Any]) -> None:
-    stack, job_id = running
+def test_redis_is_killed(running: tuple[Stack, str, psutil.Process], undisturbed: dict[str, Any]) -> None:
+    stack, job_id, child = running
     stack.redis.kill()
+    child.resume()
     assert_as_undisturbed(stack, job_id, undisturbed)
     assert stack.job(job_id)["attempt"] == 1
     accepted = stack.submit({**SPEC, "hyperparameters": {"steps": 1}})  # with no broker at all
@@ -44,9 +67,10 @@ def test_redis_is_killed(running: tuple[Stack, str], undisturbed: dict[str, Any]
     assert stack.ended(accepted)["status"] == "succeeded"
 
 
-def test_the_api_is_killed(running: tuple[Stack, str], undisturbed: dict[str, Any]) -> None:
-    stack, job_id = running
+def test_the_api_is_killed(running: tuple[Stack, str, psutil.Process], undisturbed: dict[str, Any]) -> None:
+    stack, job_id, child = running
     stack.started[0].kill()
+    child.resume()
     stack.start_api()
     assert_as_undisturbed(stack, job_id, undisturbed)
     assert stack.job(job_id)["attempt"] == 1
