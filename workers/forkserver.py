@@ -5,6 +5,7 @@ started the forkserver. One lock guards every start and every reading of an exit
 """
 
 import contextlib
+import json
 import multiprocessing
 import os
 import queue
@@ -37,7 +38,8 @@ def _describe(answer: Connection) -> None:
 
     gpus = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
     cuda = [{"kind": "cuda", "name": gpu.name, "memory_bytes": gpu.total_memory} for gpu in gpus]
-    answer.send({"preloaded": preloaded, "torch": torch.__version__, "cuda": cuda})
+    # JSON: the version is an object of torch's, and to unpickle it would import torch into the worker's own process
+    answer.send_bytes(json.dumps({"preloaded": preloaded, "torch": torch.__version__, "cuda": cuda}).encode())
 
 
 class Forkserver:
@@ -59,7 +61,7 @@ class Forkserver:
                 with self._lock:
                     process.start()
                 future.set_result(process)
-            except OSError as error:
+            except Exception as error:  # whoever asked must hear of it, and this thread must live
                 future.set_exception(error)
 
     def start(self, target: Callable[..., None], *arguments: Any) -> ForkServerProcess:
@@ -91,7 +93,7 @@ class Forkserver:
         process = self.start(_describe, writer)
         writer.close()
         try:
-            found: dict[str, Any] = reader.recv()
+            found: dict[str, Any] = json.loads(reader.recv_bytes())
         except EOFError:
             found = {"preloaded": False}
         reader.close()

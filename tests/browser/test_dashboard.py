@@ -75,6 +75,17 @@ def test_a_running_job_is_in_the_list_and_leads_to_its_page(visit: Any, endless:
     expect(page.get_by_role("region", name="Layers", exact=True)).to_contain_text("In all")
 
 
+def test_a_waiting_job_shows_its_place_in_line(visit: Any, endless: str, system: Any) -> None:
+    waiting = [system.submit(ENDLESS) for _ in range(2)]
+    page = visit.to("jobs")
+    expect(row(page, waiting[0])).to_contain_text("next in line")
+    expect(row(page, waiting[1])).to_contain_text("2nd in line")
+    assert system.http.post(f"/v1/jobs/{waiting[0]}/cancel").status_code == 202
+    expect(row(page, waiting[1])).to_contain_text("next in line")
+    assert system.http.post(f"/v1/jobs/{waiting[1]}/cancel").status_code == 202
+    expect(row(page, waiting[1])).to_contain_text("cancelled")
+
+
 def test_a_curve_grows_while_training_and_cancel_ends_it_with_every_point_once(
     visit: Any, endless: str, system: Any
 ) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import CheckConstraint, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core import jobs
@@ -115,6 +115,20 @@ EVENT: Row = {
     "data": {},
 }
 MODEL: Row = {"id": "model_1", "tenant": "t", "name": "m", "created_at": NOW}
+WORKER: Row = {
+    "id": "wrk_1",
+    "name": "w",
+    "host": "h",
+    "pid": 1,
+    "state": "online",
+    "slots": 1,
+    "threads": 1,
+    "memory_bytes": 1,
+    "devices": [],
+    "versions": {},
+    "started_at": NOW,
+    "seen_at": NOW,
+}
 ALIAS: Row = {"model_id": "model_1", "alias": "production", "version": 1, "revision": 1, "updated_at": NOW}
 REQUEST: Row = {"tenant": "t", "route": "r", "key": "k", "request_sha256": SHA, "created_at": NOW}
 POSSIBLE: list[tuple[type[Base], Row]] = [
@@ -163,6 +177,7 @@ INSERTS: list[tuple[str, type[Base], Row, Row]] = [
     ("fk_model_aliases_model_id_version", ModelAlias, ALIAS, {"alias": "staging", "version": 7}),
     ("pk_idempotent_requests", IdempotentRequest, REQUEST, {"request_sha256": OTHER_SHA}),
     ("ck_catalog_revision_single", CatalogRevision, {}, {"id": 2, "revision": 1}),
+    ("ck_workers_state", Worker, WORKER, {"state": "asleep"}),
 ]
 
 
@@ -215,7 +230,9 @@ def test_no_row_can_be(
     assert_names(refused.value, constraint, database)
 
 
-def test_every_constraint_has_a_name() -> None:
+def test_every_constraint_has_a_name_and_every_check_was_tried() -> None:
     """Nameless ones could never be migrated on both databases."""
-    named = {constraint.name for table in Base.metadata.tables.values() for constraint in table.constraints}
-    assert None not in named
+    constraints = [constraint for table in Base.metadata.tables.values() for constraint in table.constraints]
+    assert None not in {constraint.name for constraint in constraints}
+    checks = {str(constraint.name) for constraint in constraints if isinstance(constraint, CheckConstraint)}
+    assert checks - {one[0] for one in UPDATES} - {one[0] for one in INSERTS} == set()

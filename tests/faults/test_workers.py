@@ -123,6 +123,27 @@ def test_a_worker_stops_answering(api: Stack) -> None:
     assert steps == list(range(10, int(steps[-1]) + 1, 10))
 
 
+def test_a_worker_without_torch_leaves_and_says_why(api: Stack, tmp_path: Path) -> None:
+    """Its forkserver's imports fail; were it to stay, it would take tickets and train every job seconds late."""
+    broken = tmp_path / "onnx.py"
+    broken.write_text("raise ImportError('broken on purpose')")
+    worker = api.start_worker(wait=False, PYTHONPATH=str(tmp_path))
+    assert worker.popen.wait(60) == 1
+    assert worker.log.read_text().splitlines()[-1] == (
+        "the worker cannot start: the forkserver could not import torch; is the worker extra installed?"
+    )
+
+
+def test_only_the_child_holds_torch(api: Stack) -> None:
+    worker = api.start_worker()
+    job_id = api.submit(ENDLESS)
+    child = api.child(job_id)
+    assert "libtorch" in Path(f"/proc/{child.pid}/maps").read_text()
+    assert "libtorch" not in Path(f"/proc/{worker.pid}/maps").read_text()
+    assert api.http.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    assert api.ended(job_id)["status"] == "cancelled"
+
+
 def test_the_database_does_not_answer(api: Stack) -> None:
     """A worker that cannot renew its lease kills its child before the lease ends; the job is taken again."""
     api.start_worker()

@@ -39,7 +39,6 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"dataset": "digits@9"}, "#/dataset"),
     ({"network": {"family": "transformer"}}, "#/network"),
     ({"network": {}}, "#/network"),
-    ({"network": {"family": "cnn", "stages": [{"channels": 4, "kernel": 9}]}}, "#/network/stages/0/kernel"),
     ({"network": {"family": "cnn", "stages": [{"channels": 0}]}}, "#/network/stages/0/channels"),
     ({"hyperparameters": {"batch_size": "64"}}, "#/hyperparameters/batch_size"),
     ({"hyperparameters": {"epochs": 1, "steps": 1}}, "#/hyperparameters"),
@@ -50,11 +49,45 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"metadata": {"a": "\x00"}}, "#/metadata/a"),
     ({"metadata": {str(number): "" for number in range(17)}}, "#/metadata"),
     ({"model": "No Spaces"}, "#/model"),
+    ({"data": {"resize": [0, 28]}}, "#/data/resize/0"),
+    ({"data": {"resize": [4097, 28]}}, "#/data/resize/0"),
+    ({"network": {"family": "rnn", "hidden": 16385}}, "#/network/hidden"),
+    ({"hyperparameters": {"batch_size": 2**21}}, "#/hyperparameters/batch_size"),
+    ({"timeout_seconds": 1e10}, "#/timeout_seconds"),
+]
+#: What only the plan or the dataset can tell, and what to do about it.
+IMPOSSIBLE: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"network": {"family": "cnn", "stages": [{"channels": 4, "kernel": 9}]}},
+        "#/network/stages/0/kernel",
+        "use a smaller kernel or padding",
+    ),
+    (
+        {"network": {"family": "cnn"}},  # two valid convolutions and pools do not fit into 8x8
+        "#/network/stages/1/pool_size",
+        "resize the images to be larger",
+    ),
     (
         {"network": {"family": "rnn", "hidden": 16384, "layers": 16, "cell": "lstm"}, "data": {"resize": [4096, 4096]}},
-        "#",
+        "#/hyperparameters/batch_size",
+        "use a smaller batch_size or a smaller network",
     ),
+    ({"hyperparameters": {"class_weights": [1.0, 2.0]}}, "#/hyperparameters/class_weights", "give one weight for each"),
+    ({"dataset": "nothing"}, "#/dataset", "GET /v1/datasets lists those there are"),
+    ({"device": "cuda"}, "#/device", "it needs cuda"),
 ]
+
+
+@pytest.mark.parametrize(("fields", "pointer", "advice"), IMPOSSIBLE, ids=[one[1] for one in IMPOSSIBLE])
+def test_what_the_data_cannot_feed_is_refused_with_advice(
+    api: Any, fields: dict[str, Any], pointer: str, advice: str
+) -> None:
+    before = queued(api)
+    answer = api.http.post("/v1/jobs", json={"dataset": "digits", "network": {"family": "rnn"}, **fields})
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == pointer and advice in error["detail"]
+    assert queued(api) == before
 
 
 @pytest.mark.parametrize(("fields", "pointer"), BAD, ids=[pointer for _, pointer in BAD])
@@ -208,6 +241,7 @@ def test_weights_are_downloaded_whole_or_in_parts(api: Any) -> None:
     assert part("bytes=10-", **{"If-Range": '"another"'}).status_code == 200
     outside = part(f"bytes={size}-")
     assert (outside.status_code, outside.headers["Content-Range"]) == (416, f"bytes */{size}")
+    assert outside.json()["code"] == "range_not_satisfiable"
     assert api.http.get(url, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
 
     job = api.http.get(f"/v1/jobs/{played.job_id}").json()

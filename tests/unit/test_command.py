@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from epochd.art import draw, side_by_side
-from epochd.cli import main
+from epochd.cli import app, main
 from epochd.cli.jobs import assign
 from epochd.errors import EpochdError
 from epochd.live import Run
@@ -136,3 +136,17 @@ def test_a_full_log_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         append(tmp_path / "api.log", line)
     assert (tmp_path / "api.log").read_bytes() == b"second\n"
     assert (tmp_path / "api.log.1").read_bytes() == b"first line\n"
+
+
+def test_every_command_speaks_json() -> None:
+    def leaves(command: Any, name: str) -> dict[str, Any]:
+        if not hasattr(command, "commands"):
+            return {name: command}
+        return {
+            path: leaf for key, one in command.commands.items() for path, leaf in leaves(one, f"{name} {key}").items()
+        }
+
+    found = leaves(typer.main.get_command(app), "epochd")
+    assert len(found) > 15
+    silent = [name for name, one in found.items() if not any("--json" in option.opts for option in one.params)]
+    assert silent == []
