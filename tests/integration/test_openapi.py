@@ -96,7 +96,8 @@ def test_every_operation_is_as_documented(
     ender = threading.Thread(target=end_jobs, args=(database, stop))
     ender.start()
     command = [str(Path(sys.executable).with_name("st")), "run", f"{url}/openapi.json", "--checks", "all"]
-    command += ["--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--continue-on-failure"]
+    command += ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(EXAMPLES)]
+    command += ["--continue-on-failure"]
     command += ["--request-timeout", "20", "--report", "ndjson", "--report-dir", str(tmp_path / "report")]
     if keyed:
         command += ["--header", f"Authorization: Bearer {secret}"]
@@ -109,6 +110,7 @@ def test_every_operation_is_as_documented(
     asked = cases(report)
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     operations = {f"{method.upper()} {path}" for path, item in schema.raw_schema["paths"].items() for method in item}
+    assert asked.pop("Stateful tests") > 0
     assert set(asked) == operations
     # Some have little to vary, and what is deleted is used up: these are asked again until it is enough.
     spare = disposable(database)
