@@ -5,8 +5,7 @@ import time
 
 
 def new(prefix: str) -> str:
-    """A fresh id. Ids made in different milliseconds sort by the time they were made."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = secrets.randbits(74)
-    value = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    """A fresh id. Ids sort by the time they were made, to a quarter of a microsecond (section 6.2, method 3)."""
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    value = milliseconds << 80 | 0x7 << 76 | (rest * 4096 // 1_000_000) << 64 | 0b10 << 62 | secrets.randbits(62)
     return f"{prefix}_{value:032x}"

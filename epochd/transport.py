@@ -4,7 +4,7 @@ import ipaddress
 import json
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -19,11 +19,11 @@ LONGEST_RETRY_AFTER = 5.0
 
 
 def installed_version() -> str:
-    """The version of the installed package."""
-    try:
-        return version("epochd")
-    except PackageNotFoundError:
-        return "unknown"
+    """The version of the installed distribution: the whole of Epochd, or its client alone."""
+    for distribution in ("epochd", "epochd-client"):
+        with suppress(PackageNotFoundError):
+            return version(distribution)
+    return "unknown"
 
 
 def is_loopback(host: str) -> bool:
