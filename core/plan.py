@@ -82,6 +82,8 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
             "#/hyperparameters/class_weights",
             f"give one weight for each of the {sample.classes} classes (there are {len(weights)})",
         )
+    if spec.data.normalise == "unit" and sample.kind != "image":
+        raise PlanError("#/data/normalise", "unit scales pixels; use standard or none for sequences of numbers")
     shape = network_input(sample, spec.data.resize)
     layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.classes).layers)
     plan = Plan(layers, shape, sample.classes)

@@ -26,6 +26,8 @@ def network_input(sample: Sample, resize: list[int] | None) -> Shape:
     """The shape of one sample after preprocessing."""
     if resize is None:
         return sample.shape
+    if sample.kind != "image":
+        raise PlanError("#/data/resize", "only images can be resized; leave resize out")
     return (resize[0], resize[1], sample.shape[2])
 
 
@@ -33,6 +35,8 @@ def network_input(sample: Sample, resize: list[int] | None) -> Shape:
 def cnn(network: Network, shape: Shape, classes: int) -> Sequence:
     """Stages of convolution, then flatten (or a global pool), then dense layers."""
     assert isinstance(network, Cnn)
+    if len(shape) != 3:
+        raise PlanError("#/network/family", "a cnn reads images, and these samples are sequences of numbers; use rnn")
     layers = Sequence(shape)
     for index, stage in enumerate(network.stages):
         _stage(layers, stage, f"#/network/stages/{index}")
@@ -47,10 +51,11 @@ def cnn(network: Network, shape: Shape, classes: int) -> Sequence:
 
 @family("rnn")
 def rnn(network: Network, shape: Shape, classes: int) -> Sequence:
-    """Recurrent layers over an image's rows, a readout, then dense layers."""
+    """Recurrent layers over a sequence, or over an image's rows; a readout, then dense layers."""
     assert isinstance(network, Rnn)
     layers = Sequence(shape)
-    layers.rows()
+    if len(shape) == 3:
+        layers.rows()
     layers.recurrent(network.cell, network.hidden, network.layers, network.bidirectional, network.dropout)
     layers.readout(network.readout, network.bidirectional)
     layers.dropout(network.dropout)

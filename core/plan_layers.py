@@ -31,9 +31,12 @@ class PlanError(Invalid):
 
 @dataclass(frozen=True)
 class Sample:
-    """What a data set's row says about its samples: raw shape (height, width, channels) and number of classes."""
+    """What a data set's row says about its samples: their raw shape and the number of classes.
 
-    kind: Literal["image"]
+    An image is (height, width, channels), a series (time, features).
+    """
+
+    kind: Literal["image", "series"]
     shape: Shape
     classes: int
 

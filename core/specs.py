@@ -63,7 +63,10 @@ class Cnn(Spec):
 
 
 class Rnn(Spec):
-    """A recurrent network; ``elman`` is h_t = tanh(W x_t + U h_(t-1) + b). An image is read row by row."""
+    """A recurrent network; ``elman`` is h_t = tanh(W x_t + U h_(t-1) + b).
+
+    It reads a series as it is, and an image row by row.
+    """
 
     family: Literal["rnn"]
     cell: Literal["elman", "gru", "lstm"] = "elman"
@@ -85,7 +88,7 @@ class Data(Spec):
     resize: list[Annotated[int, Field(ge=1, le=4096)]] | None = Field(default=None, min_length=2, max_length=2)
     """[height, width] in pixels, bilinear; null keeps the data set's own size."""
     normalise: Literal["none", "unit", "standard"] = "standard"
-    """none: raw 0-255; unit: 0-1; standard: zero mean and unit deviation over the training split."""
+    """none: raw; unit: pixels as 0-1; standard: zero mean and unit deviation over the training split."""
     validation: float = Field(default=0.1, gt=0, le=0.5)
     """Share of the training split held out, stratified by class and drawn by ``seed``."""
 

@@ -120,12 +120,12 @@ class Player:
 
     def _preprocessing(self, request: TrainJob, dataset: Dataset) -> Preprocessing:
         size = (request.data.resize[0], request.data.resize[1]) if request.data.resize else None
-        return Preprocessing.fit(self.digits().train.inputs, size, request.data.normalise)
+        return Preprocessing.fit(self.digits(dataset.name).train.inputs, size, request.data.normalise)
 
-    def digits(self) -> Any:
-        """The built-in dataset as the trainer loads it."""
+    def digits(self, name: str = "digits") -> Any:
+        """A built-in dataset as the trainer loads it."""
         with self.database.reading() as session:
-            sha256 = datasets.find(session, "default", "digits").sha256
+            sha256 = datasets.find(session, "default", name).sha256
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "digits.safetensors"
             blobs.fetch(self.database, sha256, path)

@@ -72,12 +72,12 @@ def list_samples(
     return page(request, samples, limit, [str(index) for index in chosen])
 
 
-def _sample(index: int, label: str, values: NDArray[np.uint8]) -> dict[str, Any]:
+def _sample(index: int, label: str, values: NDArray[Any]) -> dict[str, Any]:
     shown = values[..., 0] if values.shape[-1] == 1 else values
     return {"object": "sample", "index": index, "label": label, "values": shown.tolist()}
 
 
-def _split(database: Database, sha256: str, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _split(database: Database, sha256: str, split: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
     tensors = _tensors(database, sha256)
     return tensors[f"{split}.inputs"], tensors[f"{split}.targets"]
 

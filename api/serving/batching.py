@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,13 @@ MOST = 64
 INLINE_SECONDS = 0.002
 """A run that takes less is done in the event loop itself: a thread would cost more than it frees."""
 
-Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""Raw samples [N, H, W, C] -> logits [N, classes]."""
+Compute = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""Raw samples [N, *shape] -> logits [N, classes]."""
 
 
 @dataclass(frozen=True)
 class _Waiting:
-    samples: NDArray[np.uint8]
+    samples: NDArray[Any]
     answer: asyncio.Future[NDArray[np.float32]]
 
 
@@ -35,8 +36,8 @@ class Batcher:
         self._planned = False
         self._seconds_a_sample: float | None = None
 
-    async def run(self, samples: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits [N, classes] of raw samples [N, H, W, C], N >= 1."""
+    async def run(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        """Logits [N, classes] of raw samples [N, *shape], N >= 1."""
         loop = asyncio.get_running_loop()
         parts = [samples[first : first + MOST] for first in range(0, len(samples), MOST)]
         waiting = [_Waiting(part, loop.create_future()) for part in parts]
@@ -95,7 +96,7 @@ class Batcher:
                 count += len(one.samples)
         return batch
 
-    def _timed(self, samples: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _timed(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         began = time.perf_counter()
         logits = self._compute(samples)
         took = (time.perf_counter() - began) / len(samples)

@@ -1,23 +1,22 @@
 """The bodies that ``:predict`` reads, checked against what the model expects: JSON rows, or one image file."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 from numpy.typing import NDArray
 
-from core.encode import image
+from core.encode import Preprocessing, image
 from core.errors import Invalid, UnsupportedMedia
 
 IMAGES = ("image/png", "image/jpeg", "image/bmp", "image/webp")
 MOST_INPUTS = 4096
 
-Rows = list[list[float | list[float]]]
+Rows = list[float | list[float | list[float]]]
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
-    """``{"inputs": [sample, ...]}``; a sample is rows of pixels, or rows of pixels of channels."""
+    """``{"inputs": [sample, ...]}``; a sample is nested lists: an image's rows of pixels (of channels), or a series."""
 
     inputs: Annotated[list[Rows], msgspec.Meta(min_length=1, max_length=MOST_INPUTS)]
 
@@ -40,15 +39,20 @@ def media_type(header: str) -> str:
     return kind
 
 
-def read(kind: str, data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Raw samples uint8 [N, H, W, C] of a body.
+def read(kind: str, data: bytes, preprocessing: Preprocessing) -> NDArray[Any]:
+    """Raw samples of a body: images uint8 [N, H, W, C] or series float32 [N, T, F].
 
     Raises:
         Invalid: the body is not that, or does not fit the model; points at the input.
+        UnsupportedMedia: an image for a model that reads none.
     """
     if kind != "application/json":
+        if preprocessing.kind != "image":
+            raise UnsupportedMedia(
+                "this model reads sequences of numbers: send application/json with {'inputs': [...]}"
+            )
         try:
-            return image.decode(data, shape)[None]
+            return image.decode(data, preprocessing.shape)[None]
         except ValueError as error:
             raise Invalid(str(error)) from None
     try:
@@ -57,16 +61,16 @@ def read(kind: str, data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         raise _described(error) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Invalid(f"the body is not JSON: {error}") from None
-    return _samples(inputs.inputs, shape)
+    return _samples(inputs.inputs, preprocessing)
 
 
-def _samples(inputs: list[Rows], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _samples(inputs: list[Rows], preprocessing: Preprocessing) -> NDArray[Any]:
     try:
-        return image.from_rows(inputs, shape)
+        return preprocessing.from_rows(inputs)
     except ValueError:
         for index, one in enumerate(inputs):
             try:
-                image.from_rows([one], shape)
+                preprocessing.from_rows([one])
             except ValueError as error:
                 raise Invalid(str(error), f"#/inputs/{index}") from None
         raise

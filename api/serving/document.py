@@ -6,8 +6,8 @@ from api.answers import problems
 from api.serving.bodies import IMAGES, MOST_INPUTS
 from api.serving.predict import PATH
 
-_PIXEL = {"type": "number", "minimum": 0, "maximum": 255}
-_ROW = {"type": "array", "items": {"anyOf": [_PIXEL, {"type": "array", "items": _PIXEL}]}}
+_NUMBER = {"type": "number"}
+_ROW = {"type": "array", "items": {"anyOf": [_NUMBER, {"type": "array", "items": _NUMBER}]}}
 BODY = {
     "type": "object",
     "additionalProperties": False,
@@ -17,8 +17,9 @@ BODY = {
             "type": "array",
             "minItems": 1,
             "maxItems": MOST_INPUTS,
-            "description": "Raw samples as the dataset has them: rows of pixels, or of channels; all of one shape.",
-            "items": {"type": "array", "items": _ROW},
+            "description": "Raw samples as the dataset has them, all of one shape: an image's rows of pixels from 0 to"
+            " 255 (or of channels), a series' numbers (or rows of features).",
+            "items": {"type": "array", "items": {"anyOf": [_NUMBER, _ROW]}},
         }
     },
 }

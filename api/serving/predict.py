@@ -70,9 +70,9 @@ class Predict:
         data = await _body(receive)
         version = loaded.version
         if kind == "application/json" and len(data) <= SMALL_BYTES:
-            samples = bodies.read(kind, data, version.shape)
+            samples = bodies.read(kind, data, version.preprocessing)
         else:
-            samples = await asyncio.to_thread(bodies.read, kind, data, version.shape)
+            samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
         logits = await loaded.batcher.run(samples)
         self._counters.predictions.inc(len(samples))
         return _ENCODER.encode(express(version, logits, top))

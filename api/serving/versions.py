@@ -32,7 +32,7 @@ MOST_REFERENCES = 4096
 
 @dataclass(frozen=True)
 class Version:
-    """An immutable model version that can answer predictions. ``shape`` is that of one raw sample."""
+    """An immutable model version that can answer predictions."""
 
     model: str
     model_id: str
@@ -40,10 +40,6 @@ class Version:
     onnx_sha256: str
     preprocessing: Preprocessing
     classes: list[str]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.preprocessing.shape
 
 
 class Loaded:
@@ -59,8 +55,8 @@ class Loaded:
         self.size = len(graph)
         self.batcher = Batcher(self._compute, executor, observe)
 
-    def _compute(self, samples: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw samples uint8 [N, H, W, C] -> logits float32 [N, classes]."""
+    def _compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        """Raw samples [N, *shape] -> logits float32 [N, classes]."""
         inputs = self.version.preprocessing.apply(samples)
         logits: NDArray[np.float32] = self._session.run(["logits"], {self._input: inputs})[0]
         return logits

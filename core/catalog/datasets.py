@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ class NewDataset:
     """A dataset whose blob is stored already."""
 
     name: str
-    kind: str
+    kind: Literal["image", "series"]
     shape: list[int]
     dtype: str
     classes: list[str]
@@ -80,12 +80,13 @@ def add_built_in(database: Database) -> None:
     from core.encode import digits
 
     with database.reading() as session:
-        if session.scalar(select(Dataset.id).where(Dataset.tenant.is_(None), Dataset.name == digits.NAME)):
-            return
-    packed = digits.build()
-    sha256, size = blobs.write(database, [packed])
-    tensors = load(packed)
-    splits = {split: len(tensors[f"{split}.targets"]) for split in ("train", "test")}
-    new = NewDataset(name=digits.NAME, splits=splits, size=size, sha256=sha256, **digits.MANIFEST)
-    with database.transaction() as session:
-        add(session, None, new)
+        present = set(session.scalars(select(Dataset.name).where(Dataset.tenant.is_(None))))
+    for name, manifest in digits.MANIFESTS.items():
+        if name in present:
+            continue
+        packed = digits.build(name)
+        sha256, size = blobs.write(database, [packed])
+        tensors = load(packed)
+        splits = {split: len(tensors[f"{split}.targets"]) for split in ("train", "test")}
+        with database.transaction() as session:
+            add(session, None, NewDataset(name=name, splits=splits, size=size, sha256=sha256, **manifest))

@@ -1,4 +1,4 @@
-"""The built-in data set: 1,797 handwritten digits of 8x8 pixels.
+"""The built-in data sets: 1,797 handwritten digits of 8x8 pixels, as images and as sequences of their rows.
 
 From the UCI set "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak), as scikit-learn packages it. The
 file is read without importing scikit-learn, which would take seconds.
@@ -12,26 +12,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from core.encode.splits import stratified
 
-NAME = "digits"
 CLASSES = [str(digit) for digit in range(10)]
 TEST_SAMPLES = 360
 SOURCE = "UCI Optical Recognition of Handwritten Digits (Alpaydin, Kaynak), packaged by scikit-learn"
 _SPLIT_SEED = 20
-MANIFEST: dict[str, Any] = {"kind": "image", "shape": [8, 8, 1], "dtype": "uint8", "classes": CLASSES, "source": SOURCE}
+MANIFESTS: dict[str, dict[str, Any]] = {
+    "digits": {"kind": "image", "shape": [8, 8, 1], "dtype": "uint8", "classes": CLASSES, "source": SOURCE},
+    "digits-rows": {"kind": "series", "shape": [8, 8], "dtype": "float32", "classes": CLASSES, "source": SOURCE},
+}
+"""Images with pixels of 0-255; series of eight steps, one row of eight numbers from 0 to 16 each, top to bottom."""
 
 
-def build() -> bytes:
-    """The data set file (safetensors): 1,437 samples to train on and 360 to test, the same bytes every time."""
+def build(name: str = "digits") -> bytes:
+    """A data set file (safetensors): 1,437 samples to train on and 360 to test, the same bytes every time."""
     package = find_spec("sklearn")
     if package is None or package.origin is None:
         raise RuntimeError("the digits come with scikit-learn, which is not installed")
     packed = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
     table = np.loadtxt(io.BytesIO(gzip.decompress(packed.read_bytes())), delimiter=",", dtype=np.int64)
-    inputs = np.rint(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+    inputs: NDArray[Any] = table[:, :-1].astype(np.float32).reshape(-1, 8, 8)
+    if name == "digits":
+        inputs = np.rint(inputs * (255 / 16)).astype(np.uint8)[..., None]
     targets = table[:, -1]
     train, test = stratified(targets, TEST_SAMPLES, _SPLIT_SEED)
     return save(
@@ -41,5 +47,5 @@ def build() -> bytes:
             "test.inputs": inputs[test],
             "test.targets": targets[test],
         },
-        metadata={"manifest": json.dumps(MANIFEST, sort_keys=True)},
+        metadata={"manifest": json.dumps(MANIFESTS[name], sort_keys=True)},
     )

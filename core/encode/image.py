@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.encode.rows import stack
+
 MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 64 * 10**6
 """Refused from the header, before anything is decoded: a small file can claim an enormous picture."""
@@ -53,18 +55,7 @@ def from_rows(rows: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
     One-channel images may leave the innermost lists out. Fractions are rounded. ValueError says what is wrong.
     """
-    wanted = "x".join(map(str, shape))
-    try:
-        values = np.asarray(rows)
-    except ValueError as error:
-        raise ValueError(f"the rows are not all of the same length; each sample is {wanted} numbers") from error
-    if values.dtype.kind not in "iuf":
-        raise ValueError(f"the rows must hold numbers only; each sample is {wanted} numbers")
-    if shape[-1] == 1 and values.shape[1:] == shape[:-1]:
-        values = values[..., None]
-    if values.ndim != 4 or values.shape[1:] != shape:
-        found = "x".join(map(str, values.shape[1:])) or "a single number"
-        raise ValueError(f"each sample must be {wanted} (height, width, channels) and is {found}")
+    values = stack(rows, shape, "height, width, channels")
     # written so that NaN fails too
     if values.size and not (values.min() >= 0 and values.max() <= 255):
         raise ValueError("pixels must be numbers from 0 to 255")

@@ -1,65 +1,72 @@
 """How samples become network input: fitted on the training split, stored with the version, applied by serving."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.encode.image import resize
+from core.encode import image, series
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize, then ``(x - mean) / std`` channel by channel in float32.
+    """Resize (images), then ``(x - mean) / std`` channel by channel, or feature by feature, in float32.
 
-    ``shape`` is the raw sample (height, width, channels) and ``resized`` the network's [height, width] or null.
+    ``shape`` is the raw sample, image (height, width, channels) or series (time, features); ``resized`` the network's
+    [height, width] or null.
     """
 
     kind: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     resized: tuple[int, int] | None
     normalise: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
     @classmethod
-    def fit(cls, samples: NDArray[np.uint8], size: tuple[int, int] | None, normalise: str) -> Self:
-        """Choose the numbers from the training split: samples uint8 [N, H, W, C], raw."""
-        _, height, width, channels = samples.shape
-        mean, std = [0.0] * channels, [1.0] * channels
+    def fit(cls, samples: NDArray[Any], size: tuple[int, int] | None, normalise: str) -> Self:
+        """Choose the numbers from the raw training split: images uint8 [N, H, W, C] or series float32 [N, T, F]."""
+        kind = "image" if samples.ndim == 4 else "series"
+        shape = tuple(int(side) for side in samples.shape[1:])
+        mean, std = [0.0] * shape[-1], [1.0] * shape[-1]
         if normalise == "unit":
-            std = [255.0] * channels
+            if kind != "image":
+                raise ValueError("only pixels can be scaled to the unit")
+            std = [255.0] * shape[-1]
         elif normalise == "standard":
-            pixels = resize(samples, size) if size is not None else samples
-            for channel in range(channels):
-                # from a histogram: exact, and no copy of the data in floating point
-                counts = np.bincount(pixels[..., channel].reshape(-1), minlength=256)
-                levels, total = np.arange(256, dtype=np.float64), counts.sum()
-                mean[channel] = float(counts @ levels / total)
-                spread = float(np.sqrt(counts @ (levels - mean[channel]) ** 2 / total))
+            scaled: NDArray[Any] = image.resize(samples, size) if size is not None else samples
+            measure = _of_pixels if kind == "image" else _of_numbers
+            for channel in range(shape[-1]):
+                mean[channel], spread = measure(scaled[..., channel].reshape(-1))
                 std[channel] = spread if spread > 0 else 1.0  # a constant channel stays constant
         elif normalise != "none":
             raise ValueError(f"unknown normalisation {normalise!r}")
-        return cls("image", (height, width, channels), size, normalise, tuple(mean), tuple(std))
+        return cls(kind, shape, size, normalise, tuple(mean), tuple(std))
 
     @property
-    def output_shape(self) -> tuple[int, int, int]:
+    def output_shape(self) -> tuple[int, ...]:
         """One sample of network input."""
         return (*self.resized, self.shape[2]) if self.resized is not None else self.shape
 
-    def resize(self, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The first half of ``apply``: uint8 [N, H, W, C] in the network's size, as training keeps it in memory."""
-        return samples if self.resized is None else resize(samples, self.resized)
+    def from_rows(self, rows: Any) -> NDArray[Any]:
+        """Raw samples [N, *shape] of nested lists. ValueError says what is wrong."""
+        read = image.from_rows if self.kind == "image" else series.from_rows
+        return read(rows, self.shape)
 
-    def apply(self, samples: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 [N, H, W, C] as the data set has them -> float32 network input [N, H', W', C]."""
+    def resize(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """The first half of ``apply``: [N, *shape] in the network's size, as training keeps it in memory."""
+        return samples if self.resized is None else image.resize(samples, self.resized)
+
+    def apply(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        """Raw samples [N, *shape] as the data set has them -> float32 network input [N, *output_shape]."""
         if samples.shape[1:] != self.shape:
             raise ValueError(f"samples have shape {samples.shape[1:]}; this model reads {self.shape}")
-        pixels = self.resize(samples).astype(np.float32)
-        pixels -= np.asarray(self.mean, np.float32)
-        pixels /= np.asarray(self.std, np.float32)
-        return pixels
+        inputs = self.resize(samples).astype(np.float32)
+        inputs -= np.asarray(self.mean, np.float32)
+        inputs /= np.asarray(self.std, np.float32)
+        return inputs
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; ``from_dict`` reads it back."""
@@ -72,3 +79,21 @@ class Preprocessing:
             key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
         }
         return cls(**values)
+
+
+# Both give the same bits on every machine: a checkpoint names the numbers that its training began with.
+
+
+def _of_pixels(values: NDArray[np.uint8]) -> tuple[float, float]:
+    """Mean and deviation from a histogram: exact, and no copy of the data in floating point."""
+    counts = np.bincount(values, minlength=256)
+    levels, total = np.arange(256, dtype=np.float64), counts.sum()
+    mean = float(counts @ levels / total)
+    return mean, float(np.sqrt(counts @ (levels - mean) ** 2 / total))
+
+
+def _of_numbers(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Mean and deviation by correctly rounded sums (Shewchuk 1997), whatever the order of the additions."""
+    wide = values.astype(np.float64)
+    mean = math.fsum(wide.tolist()) / len(wide)
+    return mean, math.sqrt(math.fsum(((wide - mean) ** 2).tolist()) / len(wide))

@@ -118,8 +118,7 @@ def make_plan(request: TrainJob, dataset: Dataset) -> plan.Plan:
     Raises:
         Invalid: the network cannot be built for samples of this shape.
     """
-    height, width, channels = dataset.shape
-    sample = plan.Sample(kind="image", shape=(height, width, channels), classes=len(dataset.classes))
+    sample = plan.Sample(dataset.kind, tuple(dataset.shape), len(dataset.classes))
     try:
         return plan.make(request.training, sample)
     except plan.PlanError as error:

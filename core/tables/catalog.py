@@ -1,7 +1,7 @@
 """Datasets, models, their versions and aliases."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     CheckConstraint,
@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.tables.base import Base, Id, Sha256
+from core.tables.base import Base, Id, Sha256, one_of
 
 
 class Dataset(Base):
@@ -32,12 +32,13 @@ class Dataset(Base):
             postgresql_where=text("tenant IS NULL"),
         ),
         CheckConstraint("version >= 1", name="version"),
+        CheckConstraint(one_of("kind", ("image", "series")), name="kind"),
     )
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     tenant: Mapped[str | None] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(64), index=True)
     version: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[Literal["image", "series"]] = mapped_column(String(16))
     shape: Mapped[list[Any]]
     dtype: Mapped[str] = mapped_column(String(16))
     classes: Mapped[list[Any]]

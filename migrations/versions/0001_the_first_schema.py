@@ -123,6 +123,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("version >= 1", name=op.f("ck_datasets_version")),
+        sa.CheckConstraint("kind IN ('image', 'series')", name=op.f("ck_datasets_kind")),
         sa.ForeignKeyConstraint(["sha256"], ["blobs.sha256"], name=op.f("fk_datasets_sha256")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
         sa.UniqueConstraint("tenant", "name", "version", name=op.f("uq_datasets_tenant_name_version")),

@@ -10,7 +10,10 @@ from models.data.splits import Split
 
 
 class Resident:
-    """Inputs uint8 [N, H, W, C] in the network's size, targets int64 [N]; pixels are normalised batch by batch."""
+    """Inputs in the network's size, images uint8 [N, H, W, C] or series float32 [N, T, F], and targets int64 [N].
+
+    They are normalised batch by batch.
+    """
 
     def __init__(self, split: Split, preprocessing: Preprocessing, device: torch.device) -> None:
         self.inputs = torch.from_numpy(np.ascontiguousarray(preprocessing.resize(split.inputs))).to(device)
@@ -21,9 +24,9 @@ class Resident:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def prepare(self, pixels: Tensor) -> Tensor:
-        """uint8 -> float32 network input, the same arithmetic as ``Preprocessing.apply``."""
-        return pixels.float().sub_(self.mean).div_(self.std)
+    def prepare(self, raw: Tensor) -> Tensor:
+        """Raw samples -> float32 network input, the same arithmetic as ``Preprocessing.apply``; ``raw`` stays."""
+        return raw.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
 
     def order(self, seed: int, epoch: int) -> Tensor:
         """The shuffled indices of an epoch: decided by seed and epoch alone, so there is no state to save."""

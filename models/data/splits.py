@@ -18,9 +18,9 @@ _TENSORS = ("train.inputs", "train.targets", "test.inputs", "test.targets")
 
 @dataclass(frozen=True)
 class Split:
-    """Samples of one purpose: inputs uint8 [N, H, W, C] raw, targets int64 [N]."""
+    """Samples of one purpose, raw: images uint8 [N, H, W, C] or series float32 [N, T, F]; targets int64 [N]."""
 
-    inputs: NDArray[np.uint8]
+    inputs: NDArray[Any]
     targets: NDArray[np.int64]
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """Plan + weights -> ONNX: one small function for each kind of layer.
 
-The graph's input is ``input``, float32 after preprocessing: images [N, H, W, C] for both families. Its output is
-``logits`` [N, classes]. Dropout is left out: the graph is for prediction.
+The graph's input is ``input``, float32 after preprocessing: images [N, H, W, C] for both families, or series [N, T, F].
+Its output is ``logits`` [N, classes]. Dropout is left out: the graph is for prediction.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
         raise ValueError(f"an ONNX file holds at most 2 GB and this network has {plan.parameters:,} parameters")
     writer = Writer({name: np.ascontiguousarray(value.numpy(force=True)) for name, value in state_dict.items()})
     value = "input"
-    if plan.layers[0].kind != "rows":
+    if plan.layers[0].kind == "conv":
         value = writer.node("Transpose", value, perm=[0, 3, 1, 2])
     for layer in plan.layers:
         value = _write(writer, layer, value)

@@ -22,11 +22,11 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class Network(nn.Sequential):
-    """Network input, images [N, H, W, C] float -> logits [N, classes]."""
+    """Network input, images [N, H, W, C] or series [N, T, F] float -> logits [N, classes]."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(*(_module(layer) for layer in plan.layers))
-        self._convolves = plan.layers[0].kind != "rows"
+        self._convolves = plan.layers[0].kind == "conv"
 
     def forward(self, inputs: Tensor) -> Tensor:
         # NHWC seen as NCHW is PyTorch's channels_last: a view, nothing is copied

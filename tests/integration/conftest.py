@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from player import Player
 from stack import free_port, until
 
@@ -18,6 +19,9 @@ from core.catalog import datasets
 from core.db import Database
 from core.settings import Settings
 from migrations.upgrade import upgrade
+
+# The API runs in a thread of the tests: what it logs goes to pytest, not into the output of whatever test runs just then.
+structlog.configure(processors=[structlog.stdlib.render_to_log_kwargs], logger_factory=structlog.stdlib.LoggerFactory())
 
 
 @dataclass

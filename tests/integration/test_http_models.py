@@ -43,6 +43,29 @@ def test_predictions_are_those_of_the_trained_network(api: Any, model: tuple[str
         assert first["class"] == str(first["index"]) and first["probability"] == max(first["probabilities"].values())
 
 
+def test_a_model_of_sequences(api: Any) -> None:
+    played = api.player.train("rows", dataset="digits-rows")
+    page = api.http.get("/v1/datasets/digits-rows/samples", params={"limit": 20}).json()
+    inputs, raw = [sample["values"] for sample in page["data"]], api.player.digits("digits-rows").test.inputs[:20]
+    assert np.array_equal(np.array(inputs, np.float32), raw)
+    answer = api.http.post("/v1/models/rows:predict", json={"inputs": inputs})
+    with torch.no_grad():
+        logits = played.network(torch.from_numpy(played.preprocessing.apply(raw)))
+    found = np.array([list(one["probabilities"].values()) for one in answer.json()["predictions"]])
+    assert np.abs(found - torch.softmax(logits.double(), 1).numpy()).max() < 1e-5
+    version = api.http.get("/v1/models/rows/versions/1").json()
+    assert version["input"] == {"kind": "series", "shape": [8, 8], "dtype": "float32"}
+
+    short = api.http.post("/v1/models/rows:predict", json={"inputs": [inputs[0], inputs[1][:7]]})
+    assert (short.status_code, short.json()["errors"][0]["pointer"]) == (422, "#/inputs/1")
+    huge = api.http.post("/v1/models/rows:predict", json={"inputs": [[[1e300] * 8] * 8]})
+    assert (huge.status_code, "finite" in huge.json()["detail"]) == (422, True)
+    file = io.BytesIO()
+    Image.new("L", (8, 8)).save(file, "png")
+    picture = api.http.post("/v1/models/rows:predict", content=file.getvalue(), headers={"Content-Type": "image/png"})
+    assert (picture.status_code, "sequences of numbers" in picture.json()["detail"]) == (415, True)
+
+
 def test_one_sample_many_ways(api: Any, model: tuple[str, Any]) -> None:
     name, _ = model
     (rows,), raw = digits(api, 1)

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import load
 
-from core.encode import Preprocessing, digits, image
+from core.encode import Preprocessing, digits, image, series
 from core.encode.splits import permutation, stratified
 
 if TYPE_CHECKING:
@@ -138,6 +139,39 @@ def test_unit_none_and_resize() -> None:
         scaled.apply(picture(4, 5, 6, 1))
 
 
+def test_sequences_are_read_as_numbers() -> None:
+    read = series.from_rows([[[1, -2.5], [3, 1e9]]], (2, 2))
+    assert (read.dtype, read.tolist()) == (np.float32, [[[1.0, -2.5], [3.0, 1e9]]])
+    assert series.from_rows([[1, 2, 3]], (3, 1)).tolist() == [[[1.0], [2.0], [3.0]]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([[[1, 2], [3]]], "not all of the same length"),
+        ([[["a", "b"], ["c", "d"]]], "numbers only"),
+        ([[[1, 2]]], r"must be 2x2 \(time, features\) and is 1x2"),
+        ([[[1, 2], [3, float("nan")]]], "finite"),
+        ([[[1, 2], [3, 1e39]]], "finite"),
+    ],
+)
+def test_sequences_are_refused_in_a_sentence(rows: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        series.from_rows(rows, (2, 2))
+
+
+def test_series_are_normalised_feature_by_feature() -> None:
+    samples = (GENERATOR.normal(size=(40, 7, 3)) * [1, 50, 0] + [0, 1000, 7]).astype(np.float32)
+    fitted = Preprocessing.fit(samples, None, "standard")
+    inputs = fitted.apply(samples)
+    assert (fitted.kind, fitted.output_shape) == ("series", (7, 3))
+    assert np.allclose(inputs.mean((0, 1)), 0, atol=1e-4)
+    assert np.allclose(inputs[..., :2].std((0, 1)), 1, atol=1e-4)
+    assert not inputs[..., 2].any()
+    shuffled = Preprocessing.fit(samples[GENERATOR.permutation(40)], None, "standard")
+    assert shuffled == fitted  # to the bit, in whatever order the numbers are added
+
+
 def test_preprocessing_travels_as_json() -> None:
     fitted = Preprocessing.fit(picture(4, 6, 5, 3), (7, 9), "standard")
     assert Preprocessing.from_dict(json.loads(json.dumps(fitted.as_dict()))) == fitted
@@ -148,9 +182,12 @@ def test_training_and_serving_normalise_to_the_same_bits(few_digits: "Dataset") 
 
     from models.data.resident import Resident
 
-    fitted = Preprocessing.fit(few_digits.train.inputs, (13, 11), "standard")
-    resident = Resident(few_digits.train, fitted, torch.device("cpu"))
-    assert np.array_equal(resident.prepare(resident.inputs).numpy(), fitted.apply(few_digits.train.inputs))
+    rows = few_digits.train.inputs[..., 0].astype(np.float32)
+    for size, split in (((13, 11), few_digits.train), (None, replace(few_digits.train, inputs=rows))):
+        fitted = Preprocessing.fit(split.inputs, size, "standard")
+        resident = Resident(split, fitted, torch.device("cpu"))
+        for _ in range(2):  # the data set itself is not changed
+            assert np.array_equal(resident.prepare(resident.inputs).numpy(), fitted.apply(split.inputs))
 
 
 @settings(max_examples=60, deadline=None)
@@ -194,6 +231,11 @@ def test_the_digits_are_scikit_learns() -> None:
     pixels = np.rint(source.images * 255 / 16).astype(np.uint8)
     assert ours == {(image.tobytes(), int(target)) for image, target in zip(pixels, source.target, strict=True)}
     assert np.bincount(tensors["test.targets"]).min() >= 34
+    as_rows = load(digits.build("digits-rows"))
+    for split in ("train", "test"):
+        assert np.array_equal(as_rows[f"{split}.targets"], tensors[f"{split}.targets"])
+        scaled = np.rint(as_rows[f"{split}.inputs"] * 255 / 16).astype(np.uint8)
+        assert np.array_equal(scaled, tensors[f"{split}.inputs"][..., 0])
 
 
 def test_the_digits_are_the_same_bytes_in_every_process_and_need_no_import_of_sklearn() -> None:

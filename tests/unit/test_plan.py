@@ -61,6 +61,12 @@ SAMPLES = st.builds(
     st.sampled_from([1, 3]),
     st.integers(2, 12),
 )
+SERIES = st.builds(
+    lambda time, features, classes: Sample("series", (time, features), classes),
+    st.integers(1, 30),
+    st.integers(1, 9),
+    st.integers(2, 12),
+)
 
 
 def spec_of(network: dict[str, Any], **fields: Any) -> TrainSpec:
@@ -68,8 +74,9 @@ def spec_of(network: dict[str, Any], **fields: Any) -> TrainSpec:
 
 
 @settings(max_examples=80, deadline=None)
-@given(network=CNNS | RNNS, sample=SAMPLES)
-def test_plan_agrees_with_torch(network: dict[str, Any], sample: Sample) -> None:
+@given(pair=st.tuples(CNNS | RNNS, SAMPLES) | st.tuples(RNNS, SERIES))
+def test_plan_agrees_with_torch(pair: tuple[dict[str, Any], Sample]) -> None:
+    network, sample = pair
     try:
         plan = make(spec_of(network), sample)
     except PlanError:
