@@ -2,7 +2,7 @@
 
 ``service`` is submit to ``succeeded`` by the client's clock, on a warm worker, with checkpoints, metrics, evaluation
 and export as they are by default. ``bare`` is ``fit`` with the same evaluation in a fresh process, timed after imports
-and data. Same spec, steps, threads and allocator, run in turn; a pair whose weights differ in one bit is void.
+and data. Same spec, steps, threads and allocator, run in turn; the run is void if the weights of a pair differ in one bit.
 """
 
 import argparse
@@ -26,7 +26,7 @@ SPEC: dict[str, Any] = {
     "model": "overhead",
     "network": {"family": "cnn"},
     "data": {"resize": [28, 28]},
-    "hyperparameters": {"epochs": 160},
+    "hyperparameters": {"epochs": 180},
 }
 ENVIRONMENT = {  # as the worker sets it
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -111,18 +111,19 @@ def main() -> None:
             for number in range(rounds):
                 took, job = run_service(client, spec)
                 other = run_bare(spec, threads)
-                same = job["result"]["weights_sha256"] == other["sha256"]
-                print(f"round {number + 1}: service {took:.2f} s, bare {other['seconds']:.2f} s, same weights: {same}")
-                if same:
-                    service.append(took)
-                    alone.append(other["seconds"])
-                    ratios.append(took / other["seconds"])
+                if job["result"]["weights_sha256"] != other["sha256"]:
+                    sys.exit(f"round {number + 1} is void, and with it this run: the weights differ")
+                print(f"round {number + 1}: service {took:.2f} s, bare {other['seconds']:.2f} s, same weights")
+                service.append(took)
+                alone.append(other["seconds"])
+                ratios.append(took / other["seconds"])
             waits = sorted(first_step(client) for _ in range(starts))
-    if ratios:
-        report.row("digits cnn 28x28", "service", "s", service)
-        report.row("digits cnn 28x28", "bare", "s", alone)
-        ratio = report.row("digits cnn 28x28", "service/bare", "ratio", ratios)
-        report.goal("service / bare, median of the pairs", ratio.median, "<=", 1.03)
+    report.row("digits cnn 28x28", "service", "s", service)
+    report.row("digits cnn 28x28", "bare", "s", alone)
+    ratio = report.row("digits cnn 28x28", "service/bare", "ratio", ratios)
+    report.goal("service / bare, median of the pairs", ratio.median, "<=", 1.03)
+    if not chosen.quick:
+        report.goal("seconds of the shortest bare run", min(alone), ">=", 20)
     middle = report.row("submit to first step", "service", "s", waits)
     report.goal("submit to first step, p50 (s)", middle.median, "<=", 0.2)
     report.goal("submit to first step, p95 (s)", waits[int(0.95 * (len(waits) - 1))], "<=", 0.5)
