@@ -2,7 +2,7 @@
 
 ``service`` is submit to ``succeeded`` by the client's clock, on a warm worker, with checkpoints, metrics, evaluation
 and export as they are by default. ``bare`` is ``fit`` with the same evaluation in a fresh process, timed after imports
-and data. Same spec, steps, threads and allocator, run in turn; the run is void if the weights of a pair differ in one bit.
+and data. Same spec, steps, threads and allocator, run in turn; void if the weights of a pair differ in one bit.
 """
 
 import argparse

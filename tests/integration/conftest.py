@@ -20,7 +20,7 @@ from core.db import Database
 from core.settings import Settings
 from migrations.upgrade import upgrade
 
-# The API runs in a thread of the tests: what it logs goes to pytest, not into the output of the test that runs just then.
+# The API runs in a thread of the tests: its log goes to pytest, not into the output of the test that runs just then.
 structlog.configure(processors=[structlog.stdlib.render_to_log_kwargs], logger_factory=structlog.stdlib.LoggerFactory())
 
 
