@@ -191,6 +191,10 @@ class Stack:
             until(lambda: "worker_ready" in process.log.read_text(), f"the worker to be ready; see {process.log}")
         return process
 
+    def scratch_folders(self) -> list[Path]:
+        """The folders in which workers keep the files of attempts; each worker has one."""
+        return [path for path in (self.folder / "scratch").iterdir() if path.is_dir()]
+
     def submit(self, spec: dict[str, Any]) -> str:
         """Post a job; its id."""
         answer = self.http.post("/v1/jobs", json=spec)

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import socket
 import threading
 import time
@@ -10,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-
-import psutil
 
 from core import fleet, ids, jobs, log
 from core.broker import QUEUES, Tickets
@@ -22,6 +19,7 @@ from core.settings import Settings
 from core.tables import Worker
 from workers import memory
 from workers.forkserver import Forkserver
+from workers.scratch import Scratch
 
 
 class Runtime:
@@ -34,9 +32,8 @@ class Runtime:
         self.stopping = threading.Event()
         self.stopping_since: float | None = None
         self.cache = settings.data_dir / "cache" / "datasets"
-        self.scratch = settings.data_dir / "scratch" / str(os.getpid())
+        self._scratch = Scratch(settings.data_dir / "scratch")
         self.cache.mkdir(parents=True, exist_ok=True)
-        self._remove_stale_scratch()
         self._tickets = Tickets(settings.broker_url)
         self._free_devices: list[str] = []
         self._device_lock = threading.Lock()
@@ -65,6 +62,11 @@ class Runtime:
         self._reconciler = beat
         beat.start()
         log.get(__name__).info("worker_ready", worker=row.name, slots=slots, threads=row.threads, gpus=len(gpus))
+
+    @property
+    def scratch(self) -> Path:
+        """Where attempts keep their files."""
+        return self._scratch.path
 
     @property
     def queues(self) -> list[str]:
@@ -109,11 +111,4 @@ class Runtime:
             fleet.seen(session, self.worker.id, "stopped")
         self._tickets.close()
         self.database.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
-
-    def _remove_stale_scratch(self) -> None:
-        """Scratch folders of workers that were killed; one that still lives keeps its own."""
-        folder: Path = self.settings.data_dir / "scratch"
-        for stale in folder.glob("[0-9]*") if folder.exists() else []:
-            if not psutil.pid_exists(int(stale.name)) or stale == self.scratch:
-                shutil.rmtree(stale, ignore_errors=True)
+        self._scratch.remove()

@@ -80,7 +80,7 @@ def run(runtime: Runtime, claim: Claim, device: str, claimed: float) -> None:
     scratch = runtime.scratch / f"{claim.lease.job_id}-{claim.lease.attempt}"
     attempt = None
     try:
-        scratch.mkdir(parents=True)
+        scratch.mkdir()
         attempt = _start(runtime, claim, keeper, _task(runtime, claim, keeper, scratch, device))
         _watch(runtime, attempt)
         _settle(runtime, attempt, logger)

@@ -48,7 +48,9 @@ def test_the_worker_is_killed(running: tuple[Stack, str, psutil.Process], undist
     stack, job_id, child = running
     stack.started[1].kill()
     until(lambda: not child.is_running(), "the child to die with its worker", 5)
+    (left,) = stack.scratch_folders()
     stack.start_worker()
+    assert left not in stack.scratch_folders()
     assert_as_undisturbed(stack, job_id, undisturbed)
     assert_resumed(stack, job_id, undisturbed["steps"])
     assert_rewound(stack, job_id)

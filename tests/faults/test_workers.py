@@ -100,6 +100,7 @@ def test_a_worker_stops_answering(api: Stack) -> None:
     until(lambda: len(api.events(job_id, "checkpoint")) > 2, "checkpoints")
     child, process = api.child(job_id), psutil.Process(first.pid)
     second = api.start_worker()
+    assert len(api.scratch_folders()) == 2
     database = Database(api.database_url)
     suspend(process, database, job_id)
     database.close()
