@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,8 +18,8 @@ from core import blobs, jobs, log
 from core.errors import LeaseLost
 from core.jobs import Claim
 from core.specs import TrainJob
-from workers import child, memory
-from workers.forkserver import FORKSERVER_LOST, kill
+from workers import child, ending, memory
+from workers.forkserver import kill
 from workers.keeper import Keeper
 from workers.output import Output
 from workers.recorder import Recorder
@@ -28,7 +27,9 @@ from workers.runtime import Runtime
 
 STOP_SECONDS = 6.0
 DRAIN_SECONDS = 1.0
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.2
+MOST_READS = 64
+"""Between two looks at whether the child must stop, however much it prints."""
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Attempt:
     output: Output
     memory: memory.Watch
     timeout: float | None
+    under_way: bool = False
     sent_deadline: float = 0.0
     code: int | None = None
     killed_for: str | None = None
@@ -90,7 +92,7 @@ def run(runtime: Runtime, claim: Claim, device: str, claimed: float) -> None:
         logger.exception("attempt_failed")
         if attempt is not None:
             attempt.kill("error")
-        failure = _error("internal", f"The worker failed: {error}", True)
+        failure = ending.error("internal", f"The worker failed: {error}", True)
         _end(keeper, lambda: _fail(runtime, claim, failure))
     finally:
         if attempt is not None:
@@ -146,7 +148,14 @@ def _start(runtime: Runtime, claim: Claim, keeper: Keeper, task: dict[str, Any])
 def _watch(runtime: Runtime, attempt: Attempt) -> None:
     """Until the child is gone: pass on what it says, and stop it when that is asked for."""
     while attempt.process.sentinel in attempt.open:
-        _pass_on(attempt, TICK_SECONDS)
+        if attempt.under_way:
+            # To be woken by every message would take from the training's cores: all of a moment are read together.
+            wait([attempt.process.sentinel], TICK_SECONDS)
+            reads = 0
+            while reads < MOST_READS and _pass_on(attempt, 0):
+                reads += 1
+        else:
+            _pass_on(attempt, TICK_SECONDS)
         attempt.memory.look()
         keeper = attempt.keeper
         if keeper.over or attempt.recorder.lost:
@@ -178,14 +187,18 @@ def _drain(attempt: Attempt) -> None:
         _pass_on(attempt, 0.05)
 
 
-def _pass_on(attempt: Attempt, timeout: float) -> None:
-    """Read what is ready. While the recorder is full the child's words wait in its pipes, and so does the child."""
+def _pass_on(attempt: Attempt, timeout: float) -> bool:
+    """Read what is ready; returns whether anything was.
+
+    While the recorder is full the child's words wait in its pipes, and so does the child.
+    """
     speaking = (attempt.reports, attempt.output.reader)
     listen = [one for one in attempt.open if one not in speaking or not attempt.recorder.full]
     if not listen:
         time.sleep(timeout)
-        return
-    for ready in wait(listen, timeout):
+        return False
+    found = wait(listen, timeout)
+    for ready in found:
         if ready is attempt.output.reader:
             if lines := attempt.output.read():
                 attempt.recorder.put({"type": "log", "lines": lines})
@@ -193,11 +206,15 @@ def _pass_on(attempt: Attempt, timeout: float) -> None:
                 attempt.open.remove(ready)
         elif ready is attempt.reports:
             try:
-                attempt.recorder.put(json.loads(attempt.reports.recv_bytes()))
+                message = json.loads(attempt.reports.recv_bytes())
             except (EOFError, OSError):
                 attempt.open.remove(ready)
+            else:
+                attempt.under_way = attempt.under_way or message["type"] == "first_step"
+                attempt.recorder.put(message)
         else:
             attempt.open.remove(ready)
+    return bool(found)
 
 
 def _pause(runtime: Runtime, attempt: Attempt) -> None:
@@ -230,48 +247,18 @@ def _ending(runtime: Runtime, attempt: Attempt, code: int) -> Callable[[], None]
     recorder, claim = attempt.recorder, attempt.claim
     if attempt.killed_for == "cancel":
         return lambda: _write(runtime, jobs.cancelled, claim.lease)
-    detail = _detail(attempt, code)
+    detail = ending.detail(code, attempt.output, attempt.memory)
     if attempt.killed_for == "timeout":
         message = f"The job ran longer than its timeout_seconds ({claim.spec['timeout_seconds']:g})."
-        return lambda: _fail(runtime, claim, _error("timed_out", message, False, **detail))
+        return lambda: _fail(runtime, claim, ending.error("timed_out", message, False, **detail))
     if recorder.paused_step is not None and attempt.keeper.requested == "pause":
         return lambda: _write(runtime, jobs.paused, claim.lease, recorder.paused_step)
     if recorder.paused_step is not None or attempt.killed_for == "stop":
         return lambda: _write(runtime, jobs.hand_back, claim.lease, "the worker is shutting down")
     if recorder.failure is not None:
         message = f"The worker could not store the results: {str(recorder.failure).splitlines()[0]}"
-        return lambda: _fail(runtime, claim, _error("internal", message, True, **detail))
-    return lambda: _fail(runtime, claim, _crash(attempt, code, detail))
-
-
-def _detail(attempt: Attempt, code: int) -> dict[str, Any]:
-    """What is known of a child that is gone: its last log lines, its memory, and its exit code or signal."""
-    ended = {"signal": _signal_name(-code)} if code < 0 else {"exit_code": code}
-    return {"log": list(attempt.output.tail), **attempt.memory.detail(), **ended}
-
-
-def _crash(attempt: Attempt, code: int, detail: dict[str, Any]) -> dict[str, Any]:
-    """What a child that ended by itself died of."""
-    reported = attempt.recorder.error
-    if reported is not None:
-        detail |= reported.get("detail", {})
-        return _error(reported["code"], reported["message"], reported["retryable"], **detail)
-    if code == -signal.SIGKILL and attempt.memory.ran_out():
-        message = f"The machine ran out of memory; the job used {detail['peak_memory_bytes'] / 2**20:.0f} MiB."
-        return _error("out_of_memory", message, False, **detail)
-    if code == FORKSERVER_LOST:
-        return _error("crashed", "The process that starts trainings was lost.", True, **detail)
-    how = f"was ended by {detail['signal']}" if code < 0 else f"ended with exit code {code}"
-    return _error("crashed", f"The training process {how}.", True, **detail)
-
-
-def _signal_name(number: int) -> str:
-    names = {one.value: one.name for one in signal.Signals}
-    return names.get(number, f"signal {number}")  # real-time signals have no names
-
-
-def _error(code: str, message: str, retryable: bool, **detail: Any) -> dict[str, Any]:
-    return {"code": code, "message": message.replace("\0", ""), "param": None, "retryable": retryable, "detail": detail}
+        return lambda: _fail(runtime, claim, ending.error("internal", message, True, **detail))
+    return lambda: _fail(runtime, claim, ending.crash(code, recorder.error, attempt.memory, detail))
 
 
 def _write(runtime: Runtime, end: Callable[..., Any], lease: jobs.Lease, *arguments: Any) -> None:

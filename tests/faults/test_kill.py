@@ -17,7 +17,7 @@ def running(api_and_worker: Stack) -> tuple[Stack, str, psutil.Process]:
 
     def between_checkpoints() -> bool:
         child.suspend()
-        time.sleep(0.5)  # until all that it has said is recorded
+        time.sleep(1.0)  # until all that it has said is recorded
         last = max(one["step"] for one in stack.checkpoints(job_id))
         if max(step for step, _ in stack.metrics(job_id)["train_loss"]) > last:
             return True

@@ -1,0 +1,38 @@
+"""What is known of a child that is gone, as the job's error."""
+
+import signal
+from typing import Any
+
+from workers.forkserver import FORKSERVER_LOST
+from workers.memory import Watch
+from workers.output import Output
+
+
+def error(code: str, message: str, retryable: bool, **detail: Any) -> dict[str, Any]:
+    """An error as a job keeps it."""
+    return {"code": code, "message": message.replace("\0", ""), "param": None, "retryable": retryable, "detail": detail}
+
+
+def detail(code: int, output: Output, memory: Watch) -> dict[str, Any]:
+    """Its last log lines, its memory, and its exit code or signal."""
+    ended = {"signal": _signal_name(-code)} if code < 0 else {"exit_code": code}
+    return {"log": list(output.tail), **memory.detail(), **ended}
+
+
+def crash(code: int, reported: dict[str, Any] | None, memory: Watch, detail: dict[str, Any]) -> dict[str, Any]:
+    """What a child that ended by itself died of; ``reported`` is the error that it told, if it could."""
+    if reported is not None:
+        detail |= reported.get("detail", {})
+        return error(reported["code"], reported["message"], reported["retryable"], **detail)
+    if code == -signal.SIGKILL and memory.ran_out():
+        message = f"The machine ran out of memory; the job used {detail['peak_memory_bytes'] / 2**20:.0f} MiB."
+        return error("out_of_memory", message, False, **detail)
+    if code == FORKSERVER_LOST:
+        return error("crashed", "The process that starts trainings was lost.", True, **detail)
+    how = f"was ended by {detail['signal']}" if code < 0 else f"ended with exit code {code}"
+    return error("crashed", f"The training process {how}.", True, **detail)
+
+
+def _signal_name(number: int) -> str:
+    names = {one.value: one.name for one in signal.Signals}
+    return names.get(number, f"signal {number}")  # real-time signals have no names
