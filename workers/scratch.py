@@ -22,14 +22,14 @@ class Scratch:
         with _held(_lock_file(parent)):  # or another worker would find this folder before it is locked
             for folder in parent.iterdir():
                 if folder.is_dir() and _abandoned(folder):
-                    shutil.rmtree(folder)
+                    shutil.rmtree(folder, ignore_errors=True)  # its worker may be deleting it at this moment
             self.path.mkdir()
             self._lock = os.open(_lock_file(self.path), os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def remove(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.path)
+        """Delete the folder; what cannot be deleted the next worker tries again."""
+        shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 
