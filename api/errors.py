@@ -79,8 +79,10 @@ def answer(scope: Scope, error: Exception) -> Response:
     if isinstance(error, AWAY):
         log.get(__name__).warning("database_away", path=scope["path"], error=str(error).splitlines()[0])
         return problem(scope, "unavailable", "the database cannot be reached now; try again soon")
-    if isinstance(error, IntegrityError):
+    if isinstance(error, IntegrityError) and _is_race(error):
         return problem(scope, "conflict", "somebody changed the same thing at the same time; look again and try again")
+    if isinstance(error, IntegrityError):
+        log.get(__name__).error("constraint_violated", path=scope["path"], exc_info=error)
     if isinstance(error, RequestValidationError):
         found = describe(error)
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
@@ -89,6 +91,13 @@ def answer(scope: Scope, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _of_framework(scope, error)
     return problem(scope, "internal", "the error was logged with this request_id; please report it")
+
+
+def _is_race(error: IntegrityError) -> bool:
+    """Whether somebody was faster: a key is taken, or the row it points at is gone. All else is a fault of ours."""
+    names = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")
+    states = ("23505", "23503")  # unique_violation, foreign_key_violation
+    return getattr(error.orig, "sqlite_errorname", "") in names or getattr(error.orig, "sqlstate", "") in states
 
 
 def _of_framework(scope: Scope, error: HTTPException) -> Response:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from stack import Redis, Stack, free_port, until
 
 from api.errors import STATUS
@@ -46,6 +47,26 @@ def test_errors_of_the_framework_are_problems_too(api: Any) -> None:
     assert re.fullmatch(
         "[0-9a-f]{32}", api.http.get("/livez", headers={"X-Request-ID": "no\tgood"}).headers["X-Request-ID"]
     )
+
+
+def test_a_broken_constraint_is_our_fault_and_no_conflict(api: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Here the database refuses what the service thinks is right; nobody else changed anything."""
+    if api.database.is_sqlite:
+        refuse = """CREATE TRIGGER refuse BEFORE INSERT ON jobs WHEN NEW.priority = 77
+                    BEGIN SELECT RAISE(ABORT, 'refused'); END"""
+        allow = "DROP TRIGGER refuse"
+    else:
+        refuse = "ALTER TABLE jobs ADD CONSTRAINT refuse CHECK (priority <> 77)"
+        allow = "ALTER TABLE jobs DROP CONSTRAINT refuse"
+    with api.database.transaction() as session:
+        session.execute(text(refuse))
+    answer = api.http.post("/v1/jobs", json={**JOB, "priority": 77})
+    with api.database.transaction() as session:
+        session.execute(text(allow))
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "refuse" not in answer.text
+    assert [record.exc_info is not None for record in caplog.records if record.msg == "constraint_violated"] == [True]
+    assert api.http.post("/v1/jobs", json={**JOB, "priority": 77}).status_code == 202
 
 
 def test_bodies_over_the_limit(start_api: Any, migrated: Any, database_url: str) -> None:
