@@ -59,7 +59,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 $(DASHBOARD)/node_modules/.package-lock.json: $(DASHBOARD)/package-lock.json | $(INSTALLED)
 	@$(NODE_PATH_FIRST)
 	cd $(DASHBOARD)
-	npm ci --no-audit --no-fund --loglevel=error
+	npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	touch node_modules/.package-lock.json
 
 $(BUILT): $(SOURCES) $(DASHBOARD)/node_modules/.package-lock.json
