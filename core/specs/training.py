@@ -1,85 +1,11 @@
-"""What a client asks for: the validated, frozen request models.
-
-Strict on purpose: ``"1"`` is not a number and an unknown field is an error, so that a misspelt option never trains the
-wrong network in silence. Whether the data can feed the network is the plan's question (:mod:`core.plan`).
-"""
+"""What decides the weights: data preparation, optimizer, schedule, when to stop."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-DatasetRef = Annotated[
-    str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9._-]{0,63}(@[1-9][0-9]{0,8})?|ds_[0-9a-f]{32})$")
-]
-Ratio = Annotated[float, Field(ge=0, lt=1)]
-PositiveFloat = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
-Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh"]
-Device = Literal["auto", "cpu", "cuda"]
-
-
-class Spec(BaseModel):
-    """Base of every request model: strict types, no unknown fields, immutable."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ConvStage(Spec):
-    """One stage of a CNN: convolution, normalisation, activation, pooling, dropout, then residual blocks."""
-
-    channels: int = Field(ge=1, le=4096)
-    kernel: int = Field(default=3, ge=1, le=31)
-    stride: int = Field(default=1, ge=1, le=8)
-    padding: Literal["valid", "same"] = "valid"
-    norm: Literal["none", "batch", "group"] = "none"
-    activation: Activation = "relu"
-    pool: Literal["none", "max", "average"] = "max"
-    pool_size: int = Field(default=2, ge=2, le=8)
-    dropout: Ratio = 0.0
-    residual_blocks: int = Field(default=0, ge=0, le=32)
-
-    @model_validator(mode="after")
-    def _same_padding_is_possible(self) -> Self:
-        if self.padding == "same" and (self.kernel % 2 == 0 or self.stride != 1):
-            raise ValueError('padding "same" needs an odd kernel and stride 1')
-        return self
-
-
-def _seed_stages() -> list[ConvStage]:
-    return [ConvStage(channels=32), ConvStage(channels=64)]
-
-
-class Cnn(Spec):
-    """A convolutional network; the default is the seed network (225,034 parameters at 28x28x1 and 10 classes)."""
-
-    family: Literal["cnn"]
-    stages: list[ConvStage] = Field(default_factory=_seed_stages, min_length=1, max_length=32)
-    global_pool: Literal["none", "average", "max"] = "none"
-    hidden: list[Annotated[int, Field(ge=1, le=65536)]] = Field(default=[128], max_length=8)
-    activation: Activation = "relu"
-    dropout: Ratio = 0.0
-
-
-class Rnn(Spec):
-    """A recurrent network; ``elman`` is h_t = tanh(W x_t + U h_(t-1) + b).
-
-    It reads a series as it is, and an image row by row.
-    """
-
-    family: Literal["rnn"]
-    cell: Literal["elman", "gru", "lstm"] = "elman"
-    hidden: int = Field(default=128, ge=1, le=16384)
-    layers: int = Field(default=1, ge=1, le=16)
-    bidirectional: bool = False
-    dropout: Ratio = 0.0
-    readout: Literal["last", "mean", "max"] = "last"
-    dense: list[Annotated[int, Field(ge=1, le=65536)]] = Field(default=[], max_length=8)
-    activation: Activation = "relu"
-
-
-Network = Annotated[Cnn | Rnn, Field(discriminator="family")]
+from core.specs.base import PositiveFloat, Ratio, Spec
+from core.specs.network import Network
 
 
 class Data(Spec):
@@ -211,31 +137,3 @@ class TrainSpec(Spec):
     data: Data = Data()
     hyperparameters: Hyperparameters = Hyperparameters()
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
-
-
-NO_NUL = r"^[^\x00]*$"
-"""PostgreSQL stores no NUL in text."""
-METADATA_KEY = r"^[^\[\]\"\\\x00]{1,64}$"
-"""Brackets, quotes and backslashes would make the filter ``metadata[key]=value`` ambiguous."""
-
-MetadataKey = Annotated[str, StringConstraints(pattern=METADATA_KEY)]
-MetadataValue = Annotated[str, StringConstraints(max_length=512, pattern=NO_NUL)]
-
-
-class TrainJob(TrainSpec):
-    """The body of ``POST /v1/jobs``: a training and how to run it."""
-
-    kind: Literal["train"] = "train"
-    dataset: DatasetRef
-    model: Name | None = None
-    device: Device = "auto"
-    priority: int = Field(default=0, ge=-100, le=100)
-    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=16)
-    checkpoint_seconds: float = Field(default=30.0, ge=0, le=86_400)
-    max_attempts: int = Field(default=3, ge=1, le=100)
-    timeout_seconds: PositiveFloat | None = None
-
-    @property
-    def training(self) -> TrainSpec:
-        """The part that decides the weights."""
-        return TrainSpec(network=self.network, data=self.data, hyperparameters=self.hyperparameters, seed=self.seed)

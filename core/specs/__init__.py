@@ -1,0 +1,53 @@
+"""What a client asks for: the validated, frozen request models.
+
+Strict on purpose: ``"1"`` is not a number and an unknown field is an error, so that a misspelt option never trains the
+wrong network in silence. Whether the data can feed the network is the plan's question (:mod:`core.plan`).
+"""
+
+from core.specs.base import (
+    METADATA_KEY,
+    NAME_PATTERN,
+    NO_NUL,
+    DatasetRef,
+    Device,
+    MetadataKey,
+    MetadataValue,
+    Name,
+    PositiveFloat,
+    Ratio,
+    Spec,
+)
+from core.specs.ingest import IngestJob, IngestOptions
+from core.specs.jobs import TrainJob
+from core.specs.network import Activation, Cnn, ConvStage, Network, Rnn
+from core.specs.training import Data, EarlyStopping, Hyperparameters, Monitor, Optimizer, Schedule, Target, TrainSpec
+
+__all__ = [
+    "METADATA_KEY",
+    "NAME_PATTERN",
+    "NO_NUL",
+    "Activation",
+    "Cnn",
+    "ConvStage",
+    "Data",
+    "DatasetRef",
+    "Device",
+    "EarlyStopping",
+    "Hyperparameters",
+    "IngestJob",
+    "IngestOptions",
+    "MetadataKey",
+    "MetadataValue",
+    "Monitor",
+    "Name",
+    "Network",
+    "Optimizer",
+    "PositiveFloat",
+    "Ratio",
+    "Rnn",
+    "Schedule",
+    "Spec",
+    "Target",
+    "TrainJob",
+    "TrainSpec",
+]

@@ -1,0 +1,49 @@
+"""How uploaded files become a dataset."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from core.specs.base import NO_NUL, Name, Spec
+
+Kind = Literal["image", "series", "text"]
+Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+class IngestOptions(Spec):
+    """What a client may say about its files; what is null is found out from them."""
+
+    kind: Kind | None = None
+    test: float = Field(default=0.2, gt=0, le=0.5)
+    """Share of the samples that becomes the test split, by class, when the files bring no test split of their own."""
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    """Decides which samples those are."""
+    height: Side | None = None
+    width: Side | None = None
+    """Images are resized to this; null: they must all have one size."""
+    channels: Literal[1, 3, 4] | None = None
+    """Images: grey, colour, or colour with transparency; null: the most that a file has."""
+    label: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=NO_NUL)] | None = None
+    """Tables: the column of the class; null: ``label``, ``class``, ``target`` or ``y``."""
+    text: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=NO_NUL)] | None = None
+    """Tables: the column of the text; null: ``text``, ``sentence``, ``message``, or the only other column."""
+    pattern: Annotated[str, StringConstraints(min_length=7, max_length=128, pattern=NO_NUL)] | None = None
+    """The class is part of each file's name, e.g. ``{label}_{rest}``; null: it is the name of the file's folder."""
+
+    @model_validator(mode="after")
+    def _choices_agree(self) -> Self:
+        if (self.height is None) != (self.width is None):
+            raise ValueError("give both height and width, or neither")
+        if self.pattern is not None and self.pattern.count("{label}") != 1:
+            raise ValueError("the pattern must contain {label} once, e.g. {label}_{rest}")
+        return self
+
+
+class IngestJob(Spec):
+    """A job that checks uploaded files and makes the next version of a dataset of them."""
+
+    kind: Literal["ingest"] = "ingest"
+    dataset: Name
+    options: IngestOptions = IngestOptions()
+    source: Annotated[str, StringConstraints(max_length=512, pattern=NO_NUL)] = ""
+    """Where the samples come from, in the client's words."""
