@@ -1,31 +1,18 @@
-"""The client's calls about data sets, models and predictions."""
+"""The client's calls about models and predictions."""
 
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from epochd.calls import Calls, segment
 from epochd.errors import ApiError
-from epochd.resources import Alias, AliasMove, Dataset, Model, ModelVersion, Prediction, Sample
+from epochd.resources import Alias, AliasMove, Model, ModelVersion, Prediction
 
 
 class ModelCalls(Calls):
-    """Look at data sets and models, move aliases, ask for predictions."""
-
-    def datasets(self, *, name: str | None = None) -> Iterator[Dataset]:
-        """The data sets."""
-        return self._pages("/v1/datasets", {"name": name})
-
-    def dataset(self, ref: str) -> Dataset:
-        """One data set by id, name, or name@version."""
-        dataset: Dataset = self._transport.json("GET", f"/v1/datasets/{segment(ref)}")
-        return dataset
-
-    def samples(self, ref: str, *, split: Literal["train", "test"] = "test") -> Iterator[Sample]:
-        """The raw samples of a split, in order."""
-        return self._pages(f"/v1/datasets/{segment(ref)}/samples", {"split": split})
+    """Look at models, move aliases, ask for predictions."""
 
     def models(self) -> Iterator[Model]:
         """The registered models."""

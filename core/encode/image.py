@@ -50,6 +50,16 @@ def decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return resized
 
 
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """An image [height, width, channels] as a PNG; of channel counts that PNG does not know, the first one."""
+    from PIL import Image
+
+    known = pixels if pixels.shape[2] in (3, 4) else pixels[..., 0]
+    data = io.BytesIO()
+    Image.fromarray(known).save(data, "PNG")
+    return data.getvalue()
+
+
 def from_rows(rows: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Nested lists of numbers 0-255, one [height][width][channels] a sample -> uint8 [N, H, W, C].
 
