@@ -9,13 +9,14 @@ import stat
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 
 from core.ingest import tar
 from core.ingest.archives import MOST_MEMBERS, check_count, damage
 from core.ingest.findings import Refused, shown
 from core.ingest.members import Member
-from core.ingest.names import extension, is_hidden, of_member, of_upload, stem
+from core.ingest.names import extension, is_hidden, of_member, of_upload
 from core.ingest.work import Work
 
 MOST_RATIO = 200
@@ -24,6 +25,7 @@ FREE_BYTES = 64 * 2**20
 _STEP = 2**20
 _ZIP, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 _OTHER_ARCHIVES = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
+_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz|gz)$", re.IGNORECASE)
 _NESTED = re.compile(r"\.(zip|tar|tgz|tar\.gz|7z|rar|xz|bz2|tbz2|txz)$", re.IGNORECASE)
 
 
@@ -47,17 +49,19 @@ def unpack(uploads: Sequence[Upload], work: Work) -> Unpacked:
     """Open all uploads. Refused: damaged, encrypted, nested or hostile archives; two files of one name; no file."""
     if not uploads:
         raise Refused("nothing was uploaded")
-    unpacked = _Unpacking(work, sum(upload.path.stat().st_size for upload in uploads))
     names = [of_upload(upload.name, number) for number, upload in enumerate(uploads, 1)]
     archives = [_is_archive(upload.path, name) for upload, name in zip(uploads, names, strict=True)]
-    for upload, name, archive in zip(uploads, names, archives, strict=True):
-        # members of several archives must not collide, and an archive's name may say train or test
-        prefix = stem(stem(name)) + "/" if archive and len(uploads) > 1 else ""
-        unpacked.upload(upload.path, name, prefix)
-    if not unpacked.found.members:
+    total = sum(upload.path.stat().st_size for upload in uploads)
+    with (work.folder / "members").open("wb", buffering=0) as spool:
+        unpacking = _Unpacking(work, spool, total)
+        for upload, name, archive in zip(uploads, names, archives, strict=True):
+            # members of several archives must not collide, and an archive's name may say train or test
+            prefix = _ARCHIVE.sub("", name) + "/" if archive and len(uploads) > 1 else ""
+            unpacking.upload(upload.path, name, prefix)
+    if not unpacking.found.members:
         ignored = work.findings.ignored_total
         raise Refused(f"the upload is empty{f': {ignored:,} hidden files were ignored' if ignored else ''}")
-    return unpacked.found
+    return unpacking.found
 
 
 def _is_archive(path: Path, name: str) -> bool:
@@ -71,15 +75,15 @@ def _is_archive(path: Path, name: str) -> bool:
 
 
 class _Unpacking:
-    def __init__(self, work: Work, total: int) -> None:
+    def __init__(self, work: Work, spool: FileIO, total: int) -> None:
         self.found = Unpacked()
         self._work = work
-        self._spool = work.folder / "members"
+        self._spool = spool
         self._unpacked = self._packed = self._before = 0
         self._total = total
         self._done = 0
-        self._names: dict[str, str] = {}
-        self._twins: set[str] = set()
+        self._names: set[str] = set()
+        self._folded: set[str] = set()
 
     def upload(self, path: Path, name: str, prefix: str) -> None:
         """One uploaded file, an archive or not."""
@@ -96,7 +100,7 @@ class _Unpacking:
                 self._gzip(path, name, prefix)
             elif tar.is_header(head):
                 with path.open("rb") as file:
-                    self._tar(file, name, prefix)
+                    self._tar(_Counted(file, self, name), name, prefix)
             elif _NESTED.search(name) or extension(name) in (".gz", ".npz"):
                 raise Refused(f"{shown(name)} is no {extension(name)[1:]} file: it begins with {head[:8]!r}")
             elif self._take(name):
@@ -127,26 +131,28 @@ class _Unpacking:
                     )
                 elif self._take(prefix + inner, name):
                     with archive.open(member) as stream:
-                        self._store(prefix + inner, stream, name)
+                        self._store(prefix + inner, _Counted(stream, self, name), name)
 
     def _gzip(self, path: Path, name: str, prefix: str) -> None:
         with gzip.open(path) as stream:
             head = stream.read(tar.BLOCK)
             stream.seek(0)
             if tar.is_header(head):
-                self._tar(stream, name, prefix)
+                self._tar(_Counted(stream, self, name), name, prefix)
             elif re.search(r"\.(tgz|tar(\.gz)?)$", name, re.IGNORECASE):
                 raise Refused(f"{shown(name)} holds no tar archive: it begins with {head[:8]!r}")
             elif head.startswith((*_ZIP, _GZIP)):
                 raise Refused(f"{shown(name)} holds another archive; unpack it first")
             elif self._take(inner := re.sub(r"\.gz$", "", name, flags=re.IGNORECASE)):
-                self._store(inner, stream, name)
+                self._append(inner, _Counted(stream, self, name))
 
     def _tar(self, source: tar.Stream, name: str, prefix: str) -> None:
         for entry in tar.entries(source, name):
             inner = of_member(entry.name, name)
             if entry.folder:
                 self.found.folders.append(prefix + inner)
+                if len(self.found.folders) > MOST_MEMBERS:
+                    raise self._too_many(name)
             elif self._take(prefix + inner, name):
                 self._store(prefix + inner, entry, name)
 
@@ -158,14 +164,14 @@ class _Unpacking:
         place = f"{shown(archive)}: " if archive else ""
         if archive and _NESTED.search(name):
             raise Refused(f"{place}{shown(name)} is an archive inside an archive; unpack it first")
-        before = self._names.setdefault(name.casefold(), name)
-        if name in self._twins or (before == name and before is not name):
+        if name in self._names:
             raise Refused(f"{place}{shown(name)} is there twice; every file needs a name of its own")
-        if before != name:  # fine on some systems, and letters A and a are real classes; on others one would be lost
-            self._twins.add(name)
-            self._work.findings.note(f"files whose names differ only in case are different files, e.g. {shown(name)}")
+        self._names.add(name)
+        if name.casefold() in self._folded:  # some systems would lose one; but letters A and a are real classes
+            self._work.findings.note(f"names that differ only in case are different files, e.g. {shown(name)}")
+        self._folded.add(name.casefold())
         if len(self._names) > MOST_MEMBERS:
-            raise Refused(f"{place}there are more than {MOST_MEMBERS:,} files")
+            raise self._too_many(archive)
         return True
 
     def _store(self, name: str, stream: tar.Stream, archive: str) -> None:
@@ -174,21 +180,19 @@ class _Unpacking:
             inner = name[: -len(".gz")]
             if self._take(inner, archive):
                 with gzip.GzipFile(fileobj=stream) as plain:  # type: ignore[call-overload]
-                    self._append(inner, plain, archive)
+                    self._append(inner, _Counted(plain, self, archive))
         else:
-            self._append(name, stream, archive)
+            self._append(name, stream)
 
-    def _append(self, name: str, stream: tar.Stream, archive: str) -> None:
-        start, size = self._unpacked, 0
-        with self._spool.open("ab", buffering=0) as spool:
-            while data := stream.read(_STEP):
-                size += len(data)
-                self._count(len(data), archive)
-                spool.write(data)
-                self._work.progress("unpacking", self._done, self._total)
-        self.found.members.append(Member(name, self._spool, start, size))
+    def _append(self, name: str, stream: tar.Stream) -> None:
+        start = self._spool.tell()
+        while data := stream.read(_STEP):
+            self._spool.write(data)
+            self._work.progress("unpacking", self._done, self._total)
+        self.found.members.append(Member(name, self._work.folder / "members", start, self._spool.tell() - start))
 
-    def _count(self, size: int, archive: str) -> None:
+    def count(self, size: int, archive: str) -> None:
+        """Bytes that came out of an archive, wanted or not. Refused: too many."""
         self._unpacked += size
         grown = self._unpacked - self._before
         if self._unpacked > self._work.limit_bytes:
@@ -199,10 +203,25 @@ class _Unpacking:
                 f"at most {MOST_RATIO} times its size is unpacked"
             )
 
+    def _too_many(self, archive: str) -> Refused:
+        return Refused(f"{shown(archive) or 'the upload'} has more than {MOST_MEMBERS:,} files")
+
     def _too_large(self, archive: str, size: int) -> Refused:
         return Refused(
             f"{shown(archive)} unpacks to at least {size:,} bytes; the limit for all is {self._work.limit_bytes:,}"
         )
+
+
+class _Counted:
+    """A stream whose bytes count."""
+
+    def __init__(self, source: tar.Stream, unpacking: _Unpacking, archive: str) -> None:
+        self._source, self._unpacking, self._archive = source, unpacking, archive
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(size)
+        self._unpacking.count(len(data), self._archive)
+        return data
 
 
 def _real_name(member: zipfile.ZipInfo) -> str:
