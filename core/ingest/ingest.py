@@ -1,0 +1,71 @@
+"""Uploaded files -> a data set file and its findings."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from core.ingest.arrange import arrange
+from core.ingest.findings import Findings, Refused
+from core.ingest.kinds import read
+from core.ingest.names import SPLITS
+from core.ingest.pack import pack
+from core.ingest.unpack import Upload, unpack
+from core.ingest.work import Progress, Work
+from core.specs import IngestOptions
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A data set file was written.
+
+    ``manifest``: kind, shape, dtype, classes, source, and ``lengths`` [min, max] where they vary; the file has it too.
+    ``splits``: samples of train, test, and of validation if the files bring one. ``findings``: JSON-able, for people.
+    """
+
+    manifest: dict[str, Any]
+    splits: dict[str, int]
+    findings: dict[str, Any]
+
+
+def ingest(
+    uploads: Sequence[Upload],
+    options: IngestOptions,
+    output: Path,
+    *,
+    scratch: Path,
+    limit_bytes: int,
+    source: str,
+    report: Callable[[str, int, int | None], None],
+) -> Ingested:
+    """Read the uploads and write the data set file ``output``: the same bytes for the same files and options.
+
+    The file is safetensors: ``{split}.inputs`` (images uint8 [N, H, W, C], series float32 [N, T, F]) and
+    ``{split}.targets`` int64 [N]; where lengths vary, zeros follow the end of a series and ``{split}.lengths`` int64
+    [N] says where it is; a text set has ``{split}.text`` (UTF-8, one sample after the other) and ``{split}.offsets``
+    int64 [N + 1] instead of inputs.
+
+    ``limit_bytes`` bounds what archives unpack to, and the decoded samples; ``scratch`` needs room for both and is left
+    as it was. ``report(stage, done, total or None)`` is called a few times a second.
+
+    Raises:
+        Refused: the files make no data set; ``output`` is not written.
+    """
+    findings = Findings()
+    try:
+        with TemporaryDirectory(prefix="ingest-", dir=scratch) as folder:
+            work = Work(options, findings, Progress(report), Path(folder), limit_bytes)
+            unpacked = unpack(uploads, work)
+            samples, declared = read(unpacked, work)
+            with samples:
+                arranged = arrange(samples, declared, work)
+                manifest = pack(samples, arranged, output, source, work)
+    except Refused as refused:
+        refused.detail = findings.as_dict()
+        raise
+    counts = np.bincount(arranged.splits, minlength=len(SPLITS)).tolist()
+    splits = {split: count for split, count in zip(SPLITS, counts, strict=True) if count}
+    return Ingested(manifest, splits, findings.as_dict())

@@ -1,0 +1,239 @@
+"""NumPy archives: images or series as arrays, with their labels; read piece by piece, and nothing is ever unpickled."""
+
+import re
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from tokenize import TokenError
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from core.ingest import numbers, pixels
+from core.ingest.archives import check_count, damage
+from core.ingest.findings import Refused, shown
+from core.ingest.members import Member
+from core.ingest.names import split_of
+from core.ingest.samples import CHUNK_BYTES, Samples, bad_label
+from core.ingest.work import Work
+
+_INPUTS = ("x", "inputs", "images", "data", "features", "series")
+_TARGETS = ("y", "targets", "target", "labels", "label")
+_HINT = "name them x_train, y_train, x_test and y_test, or x and y"
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array in the file; ``key`` is its name there."""
+
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool
+
+    def __str__(self) -> str:
+        return f"{shown(self.key)} ({self.dtype}, {' x '.join(map(str, self.shape)) or 'one number'})"
+
+
+def read(members: list[Member], work: Work) -> Samples:
+    """Inputs and targets of each split. Refused: several files, objects, other shapes than images and series have."""
+    if len(members) > 1:
+        raise Refused(
+            f"there are {len(members)} npz files, {members[0].name} and {members[1].name}; send one with all arrays"
+        )
+    (member,) = members
+    with damage(member.name), member.open() as file:
+        check_count(file, member.name)
+        return _read(file, member.name, work)
+
+
+def _read(file: BinaryIO, name: str, work: Work) -> Samples:
+    with zipfile.ZipFile(file) as archive:
+        arrays = [_header(archive, info, name) for info in archive.infolist()]
+        twice = [key for key, count in Counter(array.key for array in arrays).items() if count > 1]
+        if twice:
+            raise Refused(f"{name}: {shown(twice[0])} is there twice")
+        pairs = _pairs(arrays, name)
+        total = sum(_size(array) for _, *pair in pairs for array in pair)
+        if total > work.limit_bytes:
+            raise Refused(f"{name} unpacks to {total:,} bytes; the limit is {work.limit_bytes:,}")
+        inputs = [pair[1] for pair in pairs]
+        samples = _new(_kind(inputs, name, work), inputs, name, work)
+        samples.expected = sum(array.shape[0] for array in inputs)
+        for pair in pairs:
+            _read_pair(samples, archive, pair, name, work)
+    work.findings.note(f"{name}: {', '.join(str(array) for _, *pair in pairs for array in pair)}")
+    return samples
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> Array:
+    key = info.filename.removesuffix(".npy")
+    try:
+        with archive.open(info) as stream:
+            shape, fortran, dtype = _read_header(stream)
+    except (ValueError, SyntaxError, TypeError, KeyError, IndexError, RecursionError, TokenError) as error:
+        raise Refused(f"{file}: {shown(key)} is no npy array: {shown(str(error))}") from error
+    if dtype.hasobject:
+        raise Refused(
+            f"{file}: {shown(key)} holds Python objects, which are never unpickled; store numbers and plain strings"
+        )
+    if any(side < 0 for side in shape):
+        raise Refused(f"{file}: {shown(key)} has the shape {shape}")
+    return Array(key, shape, dtype, fortran)
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether it is stored in Fortran's order, and type, by NumPy's own reader; nothing is unpickled here."""
+    version = npy.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"its version is {version}; 1.0 and 2.0 are read")
+    with warnings.catch_warnings():  # files of Python 2 are fine
+        warnings.simplefilter("ignore")
+        return npy.read_array_header_1_0(stream) if version == (1, 0) else npy.read_array_header_2_0(stream)
+
+
+def _pairs(arrays: list[Array], file: str) -> list[tuple[str | None, Array, Array]]:
+    """(split, inputs, targets), told by the words in the arrays' names."""
+    found: dict[str | None, dict[str, Array]] = {}
+    for array in arrays:
+        words = re.split(r"[^a-z0-9]+", array.key.lower())
+        roles = [role for role, known in (("inputs", _INPUTS), ("targets", _TARGETS)) if set(words) & set(known)]
+        if len(roles) == 1:
+            other = found.setdefault(split_of(array.key.replace(".", "_")), {}).setdefault(roles[0], array)
+            if other is not array:
+                raise Refused(f"{file}: {other} and {array} are both {roles[0]} of one split; {_HINT}")
+    pairs = []
+    for split, roles_found in sorted(found.items(), key=lambda one: one[0] or ""):
+        if len(roles_found) < 2:
+            (array,) = roles_found.values()
+            raise Refused(f"{file}: {array} has no counterpart; {_HINT}")
+        pairs.append((split, roles_found["inputs"], roles_found["targets"]))
+    if not pairs:
+        raise Refused(f"{file} holds {', '.join(map(str, arrays[:8])) or 'nothing'}; {_HINT}")
+    for _, inputs, targets in pairs:
+        if targets.dtype.kind not in "iubfUS" or targets.shape not in ((targets.shape[:1]), (*targets.shape[:1], 1)):
+            raise Refused(f"{file}: {targets} are no labels; give one class per sample, a whole number or a word")
+        if not inputs.shape or inputs.shape[0] != targets.shape[0]:
+            raise Refused(f"{file}: {inputs} and {targets} must have equally many samples")
+        if not inputs.shape[0]:
+            raise Refused(f"{file}: {inputs} is empty")
+    return pairs
+
+
+def _kind(inputs: list[Array], file: str, work: Work) -> str:
+    kinds = set()
+    for array in inputs:
+        dimensions, kind, asked = len(array.shape), array.dtype.kind, work.options.kind
+        whole = kind in "iub"
+        if (
+            whole
+            and dimensions in (3, 4)
+            and (asked == "image" or (asked is None and (array.dtype == np.uint8 or dimensions == 4)))
+        ):
+            kinds.add("image")
+        elif kind in "iubf" and dimensions in (2, 3) and asked != "image" and (asked or array.dtype != np.uint8):
+            kinds.add("series")
+        else:
+            raise Refused(
+                f"{file}: {array} are no samples. Images are whole numbers 0-255, best uint8, of [N, height, "
+                "width] or [N, height, width, channels]; series are numbers of [N, time] or [N, time, features]"
+                + ("" if asked else "; the option kind says which, where both are possible")
+            )
+    if len(kinds) > 1 or len({array.shape[1:] for array in inputs}) > 1:
+        raise Refused(f"{file}: {' and '.join(map(str, inputs))} are not samples of one shape")
+    return kinds.pop()
+
+
+def _new(kind: str, inputs: list[Array], file: str, work: Work) -> Samples:
+    shape = inputs[0].shape[1:]
+    if 0 in shape:
+        raise Refused(f"{file}: {inputs[0]} has samples without numbers")
+    if kind == "series":
+        return Samples(work, "series", shape[1:] or (1,), "float32")
+    height, width, channels = (*shape, 1)[:3]
+    if channels not in pixels.COLOURS:
+        raise Refused(f"{file}: {inputs[0]}: the last axis must be 1, 3 or 4 channels, [N, height, width, channels]")
+    return Samples(work, "image", pixels.target_shape((height, width, channels), work), "uint8")
+
+
+def _size(array: Array) -> int:
+    total = array.dtype.itemsize
+    for side in array.shape:
+        total *= side
+    return total
+
+
+def _read_pair(
+    samples: Samples, archive: zipfile.ZipFile, pair: tuple[str | None, Array, Array], file: str, work: Work
+) -> None:
+    split, inputs, targets = pair
+    labels = [_label(value) for value in np.concatenate(list(_pieces(archive, targets))).reshape(-1)]
+    without_last = len(inputs.shape) == (3 if samples.kind == "image" else 2)
+    shape = (*inputs.shape[1:], 1) if without_last else inputs.shape[1:]
+    origin, row = f"{file}/{inputs.key}", 0
+    for piece in _pieces(archive, inputs):
+        values = piece.reshape(len(piece), *shape)
+        keep = np.ones(len(values), bool)
+        for index in range(len(values)):
+            reason = bad_label(labels[row + index]) or _bad_values(samples.kind, values[index])
+            if reason is not None:
+                keep[index] = False
+                work.findings.skip(origin, reason, row + index + 1)
+            else:
+                samples.describe(labels[row + index], split, origin, row + index + 1)
+        if samples.kind == "image":
+            samples.write(pixels.converted(values[keep].astype(np.uint8), samples.item, work), 1)
+        else:
+            good = numbers.narrowed(values[keep].astype(np.float64))
+            samples.write(good.reshape(-1, shape[1]), shape[0])
+        row += len(values)
+
+
+def _bad_values(kind: str, values: NDArray[Any]) -> str | None:
+    if kind == "image":
+        return (
+            None
+            if values.dtype == np.uint8 or (values.min() >= 0 and values.max() <= 255)
+            else "pixels must be from 0 to 255"
+        )
+    if not np.isfinite(numbers.narrowed(values.astype(np.float64))).all():
+        return "a number is not finite, or too large for float32"
+    return None
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, np.floating) and not np.isfinite(value):
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace").strip()
+    if isinstance(value, np.bool_):
+        return str(int(value))
+    return str(value).strip()
+
+
+def _pieces(archive: zipfile.ZipFile, array: Array) -> Iterator[NDArray[Any]]:
+    """The array along its first axis, some megabytes at a time; all at once if it is stored the other way round."""
+    names = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    with archive.open(names[array.key]) as stream:
+        _read_header(stream)
+        count = array.shape[0]
+        if array.fortran:
+            values = np.frombuffer(_exactly(stream, _size(array)), array.dtype)
+            yield values.reshape(array.shape[::-1]).T
+            return
+        row = _size(array) // count
+        step = max(1, CHUNK_BYTES // max(1, row))
+        for start in range(0, count, step):
+            rows = min(step, count - start)
+            yield np.frombuffer(_exactly(stream, rows * row), array.dtype).reshape(rows, *array.shape[1:])
+
+
+def _exactly(stream: IO[bytes], size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
