@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -20,6 +21,7 @@ from core.ingest import Ingested, Refused, Upload, ingest
 from core.specs import IngestOptions
 
 LIMIT = 2**26
+_GENERATOR = np.random.default_rng(3)
 Files = Mapping[str, bytes]
 
 
@@ -138,3 +140,26 @@ def folders(count: int = 5, classes: Iterable[str] = ("cat", "dog"), **options: 
         for index, label in enumerate(classes)
         for number in range(count)
     }
+
+
+def idx(values: NDArray[Any], kind: int = 8) -> bytes:
+    """An IDX file of unsigned bytes, whatever ``kind`` it says."""
+    sizes = struct.pack(f">{values.ndim}I", *values.shape)
+    return bytes([0, 0, kind, values.ndim]) + sizes + values.astype(np.uint8).tobytes()
+
+
+def images(count: int, *shape: int) -> NDArray[np.uint8]:
+    """Noise."""
+    return _GENERATOR.integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def npz(compressed: bool = True, **arrays: Any) -> bytes:
+    """A NumPy archive."""
+    file = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(file, **arrays)
+    return file.getvalue()
+
+
+def ts(*series: str, head: str = "@dimensions 2\n@classLabel true a b\n") -> bytes:
+    """A .ts file; its first series is in row 6 with the default head."""
+    return "\n".join([f"# made here\n@problemName Made\n{head}@data", *series, ""]).encode()

@@ -2,14 +2,12 @@
 
 import gzip
 import io
-import struct
 import zipfile
 from typing import Any
 
 import numpy as np
 import pytest
-from ingesting import Files, ingested, packed_zip
-from numpy.typing import NDArray
+from ingesting import Files, idx, images, ingested, npz, packed_zip, ts
 
 from core.ingest import Refused
 
@@ -19,25 +17,6 @@ GENERATOR = np.random.default_rng(3)
 def refused(files: Files, message: str, **options: object) -> None:
     with pytest.raises(Refused, match=message):
         ingested(files, **options)  # type: ignore[arg-type]
-
-
-def idx(values: NDArray[Any], kind: int = 8) -> bytes:
-    sizes = struct.pack(f">{values.ndim}I", *values.shape)
-    return bytes([0, 0, kind, values.ndim]) + sizes + values.astype(np.uint8).tobytes()
-
-
-def images(count: int, *shape: int) -> NDArray[np.uint8]:
-    return GENERATOR.integers(0, 256, (count, *shape), dtype=np.uint8)
-
-
-def npz(compressed: bool = True, **arrays: Any) -> bytes:
-    file = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(file, **arrays)
-    return file.getvalue()
-
-
-def ts(*series: str, head: str = "@dimensions 2\n@classLabel true a b\n") -> bytes:
-    return "\n".join([f"# made here\n@problemName Made\n{head}@data", *series, ""]).encode()
 
 
 TARGETS = np.arange(20) % 3
