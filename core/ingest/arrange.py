@@ -76,7 +76,7 @@ def _describe(work: Work, classes: list[str], declared: list[str]) -> None:
     empty = sorted(set(declared) - set(classes))
     work.findings.values["empty_classes"] = [shown(name) for name in empty[:MOST_NAMED]]
     if empty:
-        work.findings.note(f"{len(empty):,} classes have no samples and are left out: {_some(empty)}")
+        work.findings.note(f"classes without samples are left out: {_some(empty)}")
     folded: dict[str, str] = {}
     for name in classes:
         other = folded.setdefault(name.casefold(), name)
@@ -122,9 +122,7 @@ def _check_train(counts: dict[str, NDArray[np.int64]], classes: list[str]) -> No
             name for name, own, train in zip(classes, numbers, counts["train"], strict=True) if own and not train
         ]
         if missing:
-            raise Refused(
-                f"the {split} samples are of {len(missing):,} classes that train has no sample of: {_some(missing)}"
-            )
+            raise Refused(f"{split} has samples of classes that train lacks: {_some(missing)}")
 
 
 def _duplicates(samples: Samples, splits: NDArray[np.int8], work: Work) -> None:

@@ -1,6 +1,7 @@
 """Uploaded files -> a data set file and its findings."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,13 +57,12 @@ def ingest(
     """
     findings = Findings()
     try:
-        with TemporaryDirectory(prefix="ingest-", dir=scratch) as folder:
-            work = Work(options, findings, Progress(report), Path(folder), limit_bytes)
+        with TemporaryDirectory(prefix="ingest-", dir=scratch) as folder, ExitStack() as opened:
+            work = Work(options, findings, Progress(report), Path(folder), limit_bytes, opened)
             unpacked = unpack(uploads, work)
             samples, declared = read(unpacked, work)
-            with samples:
-                arranged = arrange(samples, declared, work)
-                manifest = pack(samples, arranged, output, source, work)
+            arranged = arrange(samples, declared, work)
+            manifest = pack(samples, arranged, output, source, work)
     except Refused as refused:
         refused.detail = findings.as_dict()
         raise

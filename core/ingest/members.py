@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from errno import EINVAL
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -64,7 +65,7 @@ class _Region(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
         if place < 0:
-            raise ValueError("negative seek position")
+            raise OSError(EINVAL, "negative seek position")  # as a file does; zipfile relies on it
         self._place = place
         return place
 

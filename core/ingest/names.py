@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.ingest.findings import Refused, printable, shown
+from core.ingest.members import Member
 
 LONGEST_NAME = 1000
 SPLITS = ("train", "validation", "test")
@@ -70,6 +71,13 @@ def split_of(name: str) -> str | None:
     words = re.split(r"[^a-z0-9]+", stem(name).lower())
     found = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
     return found.pop() if len(found) == 1 else None
+
+
+def by_split(members: Sequence[Member]) -> list[tuple[Member, str | None]]:
+    """Files with their splits (``splits_of_files``): train first, then by name."""
+    members = sorted(members, key=lambda member: member.name)
+    pairs = zip(members, splits_of_files([member.name for member in members]), strict=True)
+    return sorted(pairs, key=lambda pair: 0 if pair[1] is None else SPLITS.index(pair[1]))
 
 
 def splits_of_files(names: Sequence[str]) -> list[str | None]:

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class Samples:
         """How many samples there will be, where that is known before reading."""
         self._work = work
         self._path = work.folder / "samples"
-        self._file = self._path.open("wb")
+        self._file = work.opened.enter_context(self._path.open("wb"))
         self._item_bytes = int(np.prod(item, dtype=np.int64)) * self.dtype.itemsize
         self._ends = array("q", [0])
         self._labels: dict[str, int] = {}
@@ -83,12 +83,6 @@ class Samples:
         else:
             self._ends.extend(range(self._ends[-1] + length, self._ends[-1] + items + 1, length))
         self._work.progress("reading", len(self._ends) - 1, self.expected)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
     @property
     def labels(self) -> list[str]:

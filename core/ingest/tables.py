@@ -9,7 +9,7 @@ import numpy as np
 from core.ingest import numbers
 from core.ingest.findings import Refused, shown
 from core.ingest.members import Member, not_utf8
-from core.ingest.names import splits_of_files
+from core.ingest.names import by_split
 from core.ingest.samples import Samples, bad_label
 from core.ingest.table import Cells, Table, open_table
 from core.ingest.work import Work
@@ -33,20 +33,18 @@ class Columns:
 
 def read(members: list[Member], work: Work) -> Samples:
     """All rows of all tables, which must have the same columns; train and test are told by the files' names."""
-    members = sorted(members, key=lambda member: member.name)
-    splits = splits_of_files([member.name for member in members])
-    tables = [open_table(member) for member in members]
-    first = tables[0]
+    tables = [(open_table(member), split) for member, split in by_split(members)]
+    first = tables[0][0]
     columns = _columns(first, work)
     item, dtype = ((1,), "float32") if columns.kind == "series" else ((), "uint8")
     samples = Samples(work, columns.kind, item, dtype)
-    for table, split in zip(tables, splits, strict=True):
+    for table, split in tables:
         own = columns if table is first else _same_columns(table, first, columns)
         for row, cells in table.rows():
             reason = _add(samples, table, own, row, cells, split)
             if reason is not None:
                 work.findings.skip(table.member.name, reason, row)
-    _note(tables, splits, columns, work)
+        _note(table, split, own, work)
     return samples
 
 
@@ -54,10 +52,10 @@ def _add(samples: Samples, table: Table, columns: Columns, row: int, cells: Cell
     """Add one row, or say why it cannot be."""
     if len(cells) != columns.count:
         return f"the row has {len(cells):,} cells, the first has {columns.count:,}"
-    label = cells[columns.label]
-    if label is None:
-        return f"there is no {_name(table, columns.label)}, or it is neither text nor number"
-    label = label.strip()
+    missing = next((index for index in (columns.label, *columns.values) if cells[index] is None), None)
+    if missing is not None:
+        return f"there is no {_name(table, missing)}, or it is neither text nor number"
+    label = (cells[columns.label] or "").strip()
     reason = not_utf8(label) or bad_label(label)
     if reason is not None:
         return reason
@@ -160,16 +158,15 @@ def _are_numbers(cells: Cells, columns: list[int]) -> bool:
     return bool(given) and all(map(numbers.is_number, given))
 
 
-def _note(tables: list[Table], splits: list[str | None], columns: Columns, work: Work) -> None:
-    for table, split in zip(tables, splits, strict=True):
-        form = "JSON Lines" if table.delimiter is None else f"separated by {table.delimiter!r}"
-        values = f"{_name(table, columns.values[0])}"
-        if len(columns.values) > 1:
-            values += f" to {_name(table, columns.values[-1])}"
-        work.findings.note(
-            f"{table.member.name}{f' ({split})' if split else ''}: {form}; label from {_name(table, columns.label)}, "
-            f"{columns.kind} from {values}" + ("; no header" if table.header is None else "")
-        )
+def _note(table: Table, split: str | None, columns: Columns, work: Work) -> None:
+    form = "JSON Lines" if table.delimiter is None else f"separated by {table.delimiter!r}"
+    values = _name(table, columns.values[0])
+    if len(columns.values) > 1:
+        values += f" to {_name(table, columns.values[-1])}"
+    work.findings.note(
+        f"{table.member.name}{f' ({split})' if split else ''}: {form}; label from {_name(table, columns.label)}, "
+        f"{columns.kind} from {values}" + ("; no header" if table.header is None else "")
+    )
 
 
 def _name(table: Table, index: int) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.ingest import numbers
 from core.ingest.findings import Refused, shown
 from core.ingest.members import Member, not_utf8
-from core.ingest.names import splits_of_files
+from core.ingest.names import by_split
 from core.ingest.samples import Samples, bad_label
 from core.ingest.work import Work
 
@@ -25,11 +25,9 @@ class _Header:
 
 def read(members: list[Member], work: Work) -> tuple[Samples, list[str]]:
     """All series of all files, and the classes that the headers name; train and test are told by the files' names."""
-    members = sorted(members, key=lambda member: member.name)
-    splits = splits_of_files([member.name for member in members])
     samples: Samples | None = None
     declared: list[str] = []
-    for member, split in zip(members, splits, strict=True):
+    for member, split in by_split(members):
         header = _Header()
         for row, line in _data(member, header):
             series = _series(line, header)

@@ -101,7 +101,7 @@ class _Unpacking:
             elif tar.is_header(head):
                 with path.open("rb") as file:
                     self._tar(_Counted(file, self, name), name, prefix)
-            elif _NESTED.search(name) or extension(name) in (".gz", ".npz"):
+            elif _NESTED.search(name) or extension(name) == ".gz" or _is_wrong_npz(head, name):
                 raise Refused(f"{shown(name)} is no {extension(name)[1:]} file: it begins with {head[:8]!r}")
             elif self._take(name):
                 self.found.members.append(Member(name, path, 0, self._packed))
@@ -210,6 +210,10 @@ class _Unpacking:
         return Refused(
             f"{shown(archive)} unpacks to at least {size:,} bytes; the limit for all is {self._work.limit_bytes:,}"
         )
+
+
+def _is_wrong_npz(head: bytes, name: str) -> bool:
+    return extension(name) == ".npz" and not head.startswith(_ZIP)
 
 
 class _Counted:

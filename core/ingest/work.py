@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +29,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Work:
-    """One ingest under way. ``folder`` is its own, emptied at the end; ``limit_bytes`` bounds what is written there."""
+    """One ingest under way. ``folder`` is its own, emptied at the end; ``limit_bytes`` bounds what is written there.
+
+    ``opened`` closes at the end, however that comes, what was opened for the whole time.
+    """
 
     options: IngestOptions
     findings: Findings
     progress: Progress
     folder: Path
     limit_bytes: int
+    opened: ExitStack
