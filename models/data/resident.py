@@ -1,22 +1,28 @@
-"""A split that lives on the device as two tensors; a batch is a selection by index, without worker processes."""
+"""A split that lives on the device as a few tensors; a batch is a selection by index, without worker processes."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.encode import Preprocessing
+from core.encode import Preprocessing, ragged
 from core.encode.splits import permutation
 from models.data.splits import Split
 
 
 class Resident:
-    """Inputs in the network's size, images uint8 [N, H, W, C] or series float32 [N, T, F], and targets int64 [N].
+    """Inputs in the network's size and targets int64 [N].
 
-    They are normalised batch by batch.
+    Images uint8 [N, H, W, C], series float32 [N, T, F] or token ids int32 [N, T], with lengths int64 [N] where they
+    vary, else null. Numbers are normalised batch by batch.
     """
 
     def __init__(self, split: Split, preprocessing: Preprocessing, device: torch.device) -> None:
-        self.inputs = torch.from_numpy(np.ascontiguousarray(preprocessing.resize(split.inputs))).to(device)
+        inputs, lengths = split.inputs, split.lengths
+        if preprocessing.tokens is not None:
+            inputs, lengths = ragged.pad(preprocessing.tokens.encode(inputs))
+        inputs = np.ascontiguousarray(preprocessing.resize(inputs))
+        self.inputs = torch.from_numpy(inputs).to(device)
+        self.lengths = None if lengths is None else torch.from_numpy(lengths).to(device)
         self.targets = torch.from_numpy(np.ascontiguousarray(split.targets)).to(device)
         self.mean = torch.tensor(preprocessing.mean, dtype=torch.float32, device=device)
         self.std = torch.tensor(preprocessing.std, dtype=torch.float32, device=device)
@@ -24,8 +30,17 @@ class Resident:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Network input of these samples and their lengths, cut to the longest: nothing depends on the rest."""
+        if self.lengths is None:
+            return self.prepare(self.inputs[indices]), None
+        lengths = self.lengths[indices]
+        return self.prepare(self.inputs[:, : int(lengths.max())][indices]), lengths
+
     def prepare(self, raw: Tensor) -> Tensor:
-        """Raw samples -> float32 network input, the same arithmetic as ``Preprocessing.apply``; ``raw`` stays."""
+        """Raw samples -> network input, the same arithmetic as ``Preprocessing.feed``; ``raw`` stays."""
+        if not len(self.mean):  # token ids
+            return raw
         return raw.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
 
     def order(self, seed: int, epoch: int) -> Tensor:
