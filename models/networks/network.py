@@ -164,9 +164,10 @@ def _module(layer: Layer) -> nn.Module:
 
 
 def _embedding(vocabulary: int, size: int) -> nn.Module:
-    """Padding and unknown begin at zero: where training never meets an unknown token, it says nothing of one."""
+    """Small at first, so that rare tokens are no noise; what training never meets, padding and unknown, says nothing."""
     module = nn.Embedding(vocabulary, size)
     with torch.no_grad():
+        module.weight.mul_(0.1)
         module.weight[:FIRST].zero_()
     return module
 
