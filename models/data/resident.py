@@ -2,11 +2,15 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.encode import Preprocessing, ragged
 from core.encode.splits import permutation
 from models.data.splits import Split
+
+WINDOW = 8
+"""Batches whose sequences are sorted by length together."""
 
 
 class Resident:
@@ -43,6 +47,27 @@ class Resident:
             return raw
         return raw.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
 
-    def order(self, seed: int, epoch: int) -> Tensor:
-        """The shuffled indices of an epoch: decided by seed and epoch alone, so there is no state to save."""
-        return torch.from_numpy(permutation(len(self), seed, epoch)).to(self.inputs.device)
+    def order(self, seed: int, epoch: int, batch: int | None = None) -> Tensor:
+        """The shuffled indices of an epoch: decided by seed and epoch alone, so there is no state to save.
+
+        Sequences that vary are put into batches with others of about their length; the batches come in any order.
+        """
+        shuffled = permutation(len(self), seed, epoch)
+        if self.lengths is not None and batch is not None:
+            shuffled = _alike(shuffled, self.lengths.cpu().numpy(), batch, seed, epoch)
+        return torch.from_numpy(shuffled).to(self.inputs.device)
+
+
+def _alike(order: NDArray[np.int64], lengths: NDArray[np.int64], batch: int, *seeds: int) -> NDArray[np.int64]:
+    """Sorted by length within windows of a few batches, so that little is padded and chance still mixes them.
+
+    The rest that fills no batch stays at the end as it was drawn, or it would always be the longest.
+    """
+    whole = len(order) // batch
+    result = order.copy()
+    for first in range(0, whole * batch, WINDOW * batch):
+        window = result[first : min(first + WINDOW * batch, whole * batch)]
+        window[:] = window[np.argsort(lengths[window], kind="stable")]
+    batches = result[: whole * batch].reshape(whole, batch)
+    batches[:] = batches[permutation(whole, *seeds, 1)]
+    return result

@@ -164,7 +164,7 @@ def _module(layer: Layer) -> nn.Module:
 
 
 def _embedding(vocabulary: int, size: int) -> nn.Module:
-    """Small at first, so that rare tokens are no noise; what training never meets, padding and unknown, says nothing."""
+    """Small at first, so that rare tokens are no noise; padding and unknown, which training may not meet, are zero."""
     module = nn.Embedding(vocabulary, size)
     with torch.no_grad():
         module.weight.mul_(0.1)

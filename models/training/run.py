@@ -65,7 +65,7 @@ class Run:
         self.total_steps = self.rules.steps
         if self.rules.epoch_limit is not None:
             self.total_steps = self.rules.epoch_limit * self.steps_per_epoch
-        self._order = self.train.order(spec.seed, 0)
+        self._order = self.train.order(spec.seed, 0, self.samples_per_step)
         self._order_epoch = 0
         self._check_single_samples()
 
@@ -202,7 +202,8 @@ class Run:
         """The samples of the next step; a full batch needs no shuffling."""
         epoch, position = divmod(self.progress.step, self.steps_per_epoch)
         if epoch != self._order_epoch and self.steps_per_epoch > 1:
-            self._order, self._order_epoch = self.train.order(self.spec.seed, epoch), epoch
+            self._order = self.train.order(self.spec.seed, epoch, self.samples_per_step)
+            self._order_epoch = epoch
         start = position * self.samples_per_step
         return self._order[start : start + self.samples_per_step]
 

@@ -219,6 +219,22 @@ def test_a_batch_is_cut_to_its_longest(waves_set: Dataset) -> None:
     assert lengths is not None and inputs.shape == (len(short), int(lengths.max()), 2)
 
 
+def test_batches_hold_sequences_of_about_one_length(waves_set: Dataset) -> None:
+    run = Run(spec_of(batch_size=16), waves_set, 1, torch.device("cpu"))
+    assert run.train.lengths is not None and len(run.train) == 360
+    orders = [run.train.order(3, epoch, 16) for epoch in (0, 0, 1)]
+    assert orders[0].equal(orders[1]) and not orders[0].equal(orders[2])
+    for order in orders:
+        assert sorted(order.tolist()) == list(range(360))
+        batches = run.train.lengths[order[:352]].view(22, 16)
+        padded = sum(int(batch.max() * 16 - batch.sum()) for batch in batches)
+        plain = run.train.lengths[run.train.order(3, 0)[:352]].view(22, 16)
+        assert padded < 0.3 * sum(int(batch.max() * 16 - batch.sum()) for batch in plain)
+        middle = batches.double().mean(1)
+        assert not middle.equal(middle.sort().values)
+    assert run.train.order(3, 0, 16)[352:].equal(run.train.order(3, 0)[352:])  # not the longest
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_training_learns_and_resumes_to_the_bit(waves_set: Dataset, cell: str) -> None:
     spec = spec_of(cell, epochs=12, batch_size=32, optimizer={"lr": 0.01})
