@@ -74,15 +74,18 @@ class ModelCalls(Calls):
         """Ask a model (``name``, ``name@alias`` or ``name:version``).
 
         Args:
-            inputs: raw samples as nested lists in the data set's shape, values 0-255.
+            inputs: raw samples: nested lists in the data set's shape (pixels 0-255), or strings for a model of texts.
             image: instead of ``inputs``, one PNG, JPEG, BMP or WebP image: its bytes, or the path of a file.
             top: keep only the ``top`` largest probabilities of each answer.
 
         Raises:
-            ValueError: not exactly one of ``inputs`` and ``image`` was given, or the image is of no known format.
+            ValueError: not exactly one of ``inputs`` and ``image`` was given, ``inputs`` is one string and no list, or
+                the image is of no known format.
         """
         if (inputs is None) == (image is None):
             raise ValueError("give either inputs or image")
+        if isinstance(inputs, str):
+            raise ValueError("inputs is a list of samples: put the text into a list")
         path, params = f"/v1/models/{quote(model, safe='@:')}:predict", {"top": top}
         if image is None:
             body = {"inputs": list(inputs or ())}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.encode import Preprocessing
+from core.plan import Plan
 from models.checkpoint import Checkpoint
 
 
@@ -85,6 +86,7 @@ class Finished:
     test: dict[str, float]
     confusion_matrix: list[list[int]]
     preprocessing: Preprocessing
+    plan: Plan
 
 
 Event = Started | FirstStep | Metrics | Checkpointed | Paused | StopStep | Finished

@@ -47,7 +47,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 
 [[operations]]
 include-name = "POST /v1/models/{{reference}}:predict"
-checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "415", "422"]
 
 # Height and width go together, and a pattern names its label.
 [[operations]]
