@@ -167,6 +167,8 @@ def test_npz_with_another_content() -> None:
     refused({"a.npz": packed_zip({"x.npy": b"no array"})}, r"a\.npz: x is no npy array")
     pair = npz(x=images(20, 5, 4), y=TARGETS)
     refused({"a.npz": pair, "b.npz": pair}, r"there are 2 npz files, a\.npz and b\.npz; send one")
+    grey = {"x": np.full((20, 5, 4, 3), 999, np.int16), "y": TARGETS}
+    refused({"a.npz": npz(**grey)}, "20 of 20 samples.*pixels must be from 0 to 255", channels=1)
     cut = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(pair)) as before, zipfile.ZipFile(cut, "w") as after:
         after.writestr("x.npy", before.read("x.npy")[:-7])
@@ -220,6 +222,7 @@ def test_ts_lines_that_are_none_are_named() -> None:
 def test_ts_files_that_are_none() -> None:
     refused({"a.ts": b"export const a = 1;\n"}, r"a\.ts, row 1: 'export const a = 1;' stands before @data")
     refused({"a.ts": b"@problemName x\n"}, r"a\.ts has no line @data")
+    assert ingested({"a.ts": ts("1:a", "2:b", "3:b", head="@\n@ data is below\n")}).classes == ["a", "b"]
     refused({"a.ts": b""}, r"a\.ts has no line @data")
     refused({"a.ts": ts()}, "the files hold no samples")
     refused({"a.ts": ts("(0,1):a", head="@timeStamps true\n")}, r"a\.ts, row 3: series with time stamps are not read")
