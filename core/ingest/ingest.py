@@ -50,7 +50,8 @@ def ingest(
     int64 [N + 1] instead of inputs.
 
     ``limit_bytes`` bounds what archives unpack to, and the decoded samples; ``scratch`` needs room for both and is left
-    as it was. ``report(stage, done, total or None)`` is called a few times a second.
+    as it was. ``report(stage, done, total or None)`` is called a few times a second: ``unpacking`` bytes of the uploads,
+    then samples, in ``looking at headers`` (pictures only), ``reading``, ``checking`` and ``writing``.
 
     Raises:
         Refused: the files make no data set; ``output`` is not written.

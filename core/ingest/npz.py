@@ -37,7 +37,7 @@ class Array:
     fortran: bool
 
     def __str__(self) -> str:
-        return f"{shown(self.key)} ({self.dtype}, {' x '.join(map(str, self.shape)) or 'one number'})"
+        return f"{shown(self.key)} ({shown(str(self.dtype))}, {' x '.join(map(str, self.shape)) or 'one number'})"
 
 
 def read(members: list[Member], work: Work) -> Samples:

@@ -139,12 +139,13 @@ class _Unpacking:
             head = stream.read(tar.BLOCK)
             stream.seek(0)
             if tar.is_header(head):
-                self._tar(_Counted(stream, self, name), name, prefix)
-            elif re.search(r"\.(tgz|tar(\.gz)?)$", name, re.IGNORECASE):
+                return self._tar(_Counted(stream, self, name), name, prefix)
+            if re.search(r"\.(tgz|tar(\.gz)?)$", name, re.IGNORECASE):
                 raise Refused(f"{shown(name)} holds no tar archive: it begins with {head[:8]!r}")
-            elif head.startswith((*_ZIP, _GZIP)):
+            inner = re.sub(r"\.gz$", "", name, flags=re.IGNORECASE)
+            if head.startswith((*_ZIP, _GZIP)) and extension(inner) != ".npz":
                 raise Refused(f"{shown(name)} holds another archive; unpack it first")
-            elif self._take(inner := re.sub(r"\.gz$", "", name, flags=re.IGNORECASE)):
+            if self._take(inner):
                 self._append(inner, _Counted(stream, self, name))
 
     def _tar(self, source: tar.Stream, name: str, prefix: str) -> None:

@@ -162,6 +162,7 @@ def test_npz_that_is_none(arrays: dict[str, Any], message: str) -> None:
 
 
 def test_npz_with_another_content() -> None:
+    assert ingested({"a.npz.gz": gzip.compress(npz(x=images(20, 5, 4), y=TARGETS))}).classes == ["0", "1", "2"]
     refused({"a.npz": b"no zip"}, r"a\.npz is no npz file")
     refused({"a.npz": npz(x=images(20, 5, 4), y=TARGETS)[:-30]}, r"a\.npz is damaged")
     refused({"a.npz": packed_zip({"x.npy": b"no array"})}, r"a\.npz: x is no npy array")
