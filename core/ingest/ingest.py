@@ -49,8 +49,8 @@ def ingest(
     [N] says where it is; a text set has ``{split}.text`` (UTF-8, one sample after the other) and ``{split}.offsets``
     int64 [N + 1] instead of inputs.
 
-    ``limit_bytes`` bounds what archives unpack to, and the decoded samples; ``scratch`` needs room for both and is left
-    as it was. ``report(stage, done, total or None)`` is called a few times a second: ``unpacking`` bytes of the uploads,
+    ``limit_bytes`` bounds what archives unpack to, and the samples; ``scratch`` needs room for both and is left as
+    it was. ``report(stage, done, total or None)`` is called a few times a second: ``unpacking`` bytes of the uploads,
     then samples, in ``looking at headers`` (pictures only), ``reading``, ``checking`` and ``writing``.
 
     Raises:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from tokenize import TokenError
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -118,11 +118,8 @@ def _pairs(arrays: list[Array], file: str) -> list[tuple[str | None, Array, Arra
     if not pairs:
         raise Refused(f"{file} holds {', '.join(map(str, arrays[:8])) or 'nothing'}; {_HINT}")
     for _, inputs, targets in pairs:
-        if (
-            targets.dtype.kind not in "iubfUS"
-            or not targets.dtype.itemsize
-            or targets.shape not in ((targets.shape[:1]), (*targets.shape[:1], 1))
-        ):
+        known = targets.dtype.kind in "iubfUS" and targets.dtype.itemsize
+        if not known or targets.shape not in (targets.shape[:1], (*targets.shape[:1], 1)):
             raise Refused(f"{file}: {targets} are no labels; give one class per sample, a whole number or a word")
         if not inputs.shape or inputs.shape[0] != targets.shape[0]:
             raise Refused(f"{file}: {inputs} and {targets} must have equally many samples")
@@ -131,31 +128,31 @@ def _pairs(arrays: list[Array], file: str) -> list[tuple[str | None, Array, Arra
     return pairs
 
 
-def _kind(inputs: list[Array], file: str, work: Work) -> str:
-    kinds = set()
-    for array in inputs:
-        dimensions, kind, asked = len(array.shape), array.dtype.kind, work.options.kind
-        whole = kind in "iub"
-        if (
-            whole
-            and dimensions in (3, 4)
-            and (asked == "image" or (asked is None and (array.dtype == np.uint8 or dimensions == 4)))
-        ):
-            kinds.add("image")
-        elif kind in "iubf" and dimensions in (2, 3) and asked != "image" and (asked or array.dtype != np.uint8):
-            kinds.add("series")
-        else:
-            raise Refused(
-                f"{file}: {array} are no samples. Images are whole numbers 0-255, best uint8, of [N, height, "
-                "width] or [N, height, width, channels]; series are numbers of [N, time] or [N, time, features]"
-                + ("" if asked else "; the option kind says which, where both are possible")
-            )
-    if len(kinds) > 1 or len({array.shape[1:] for array in inputs}) > 1:
-        raise Refused(f"{file}: {' and '.join(map(str, inputs))} are not samples of one shape")
-    return kinds.pop()
+def _kind(inputs: list[Array], file: str, work: Work) -> Literal["image", "series"]:
+    """What all inputs can be read as; the options decide where both are possible."""
+    for kind in ("image", "series"):
+        if all(_can_be(kind, array, work.options.kind) for array in inputs):
+            if len({array.shape[1:] for array in inputs}) > 1:
+                break
+            return kind
+    else:
+        raise Refused(
+            f"{file}: {inputs[0]} are no samples. Images are whole numbers 0-255, best uint8, of [N, height, width] or "
+            "[N, height, width, channels]; series are numbers of [N, time] or [N, time, features]"
+            + ("" if work.options.kind else "; the option kind says which, where both are possible")
+        )
+    raise Refused(f"{file}: {' and '.join(map(str, inputs))} are not samples of one shape")
 
 
-def _new(kind: str, inputs: list[Array], file: str, work: Work) -> Samples:
+def _can_be(kind: str, array: Array, asked: str | None) -> bool:
+    axes, numeric = len(array.shape), array.dtype.kind in "iubf"
+    if kind == "image":
+        telling = array.dtype == np.uint8 or axes == 4
+        return asked != "series" and axes in (3, 4) and array.dtype.kind in "iub" and (telling or asked == "image")
+    return asked != "image" and axes in (2, 3) and numeric and (array.dtype != np.uint8 or asked == "series")
+
+
+def _new(kind: Literal["image", "series"], inputs: list[Array], file: str, work: Work) -> Samples:
     shape = inputs[0].shape[1:]
     if 0 in shape:
         raise Refused(f"{file}: {inputs[0]} has samples without numbers")
@@ -184,14 +181,14 @@ def _read_pair(
     origin, row = f"{file}/{inputs.key}", 0
     for piece in _pieces(archive, inputs, file):
         values = piece.reshape(len(piece), *shape)
-        keep = np.ones(len(values), bool)
+        keep, unreadable = _readable(samples.kind, values)
         for index in range(len(values)):
-            reason = bad_label(labels[row + index]) or _bad_values(samples.kind, values[index])
-            if reason is not None:
+            reason = bad_label(labels[row + index]) or (None if keep[index] else unreadable)
+            if reason is None:
+                samples.describe(labels[row + index], split, origin, row + index + 1)
+            else:
                 keep[index] = False
                 work.findings.skip(origin, reason, row + index + 1)
-            else:
-                samples.describe(labels[row + index], split, origin, row + index + 1)
         if not keep.any():
             pass
         elif samples.kind == "image":
@@ -202,16 +199,15 @@ def _read_pair(
         row += len(values)
 
 
-def _bad_values(kind: str, values: NDArray[Any]) -> str | None:
+def _readable(kind: str, values: NDArray[Any]) -> tuple[NDArray[np.bool_], str]:
+    """Which samples [N, ...] have only values that are read, and what is to be said of the others."""
+    flat = values.reshape(len(values), -1)
     if kind == "image":
-        return (
-            None
-            if values.dtype == np.uint8 or (values.min() >= 0 and values.max() <= 255)
-            else "pixels must be from 0 to 255"
-        )
-    if not np.isfinite(numbers.narrowed(values.astype(np.float64))).all():
-        return "a number is not finite, or too large for float32"
-    return None
+        good, reason = (flat >= 0) & (flat <= 255), "pixels must be from 0 to 255"
+    else:
+        good = np.isfinite(numbers.narrowed(flat.astype(np.float64)))
+        reason = "a number is not finite, or too large for float32"
+    return np.asarray(good.all(axis=1)), reason
 
 
 def _labels(values: NDArray[Any], array: Array, file: str) -> list[str]:
