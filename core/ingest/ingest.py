@@ -24,7 +24,10 @@ class Ingested:
     """A data set file was written.
 
     ``manifest``: kind, shape, dtype, classes, source, and ``lengths`` [min, max] where they vary; the file has it too.
-    ``splits``: samples of train, test, and of validation if the files bring one. ``findings``: JSON-able, for people.
+    ``splits``: samples of train, test, and of validation if the files bring one.
+    ``findings``, JSON-able: samples {split: {class: count}}, shape, lengths {min, median, max} where they vary, skipped
+    [{file, row?, reason}], ignored_files, single_sample_classes (at most 100 of each of these, and their _total),
+    empty_classes, duplicates_within_train, duplicates_across_splits {count, examples}, converted {what: count}, notes.
     """
 
     manifest: dict[str, Any]
