@@ -21,9 +21,10 @@ REQUIRE_SERVICES = bool(os.environ.get("EPOCHD_REQUIRE_SERVICES"))
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Turn a skip into a failure in CI, except where a GPU is what is missing."""
+    """Turn a skip into a failure in CI, except where a GPU or a public data set is what is missing."""
     report = yield
-    if REQUIRE_SERVICES and report.skipped and not hasattr(report, "wasxfail") and not item.get_closest_marker("gpu"):
+    may_skip = hasattr(report, "wasxfail") or any(map(item.get_closest_marker, ("gpu", "sets")))
+    if REQUIRE_SERVICES and report.skipped and not may_skip:
         report.outcome = "failed"
         report.longrepr = f"skipped, but EPOCHD_REQUIRE_SERVICES is set: {report.longrepr}"
     return report

@@ -89,7 +89,7 @@ def ingested_files(uploads: list[Upload], folder: Path, *, limit: int = LIMIT, *
     except Refused as refused:
         assert list(output.parent.iterdir()) == []
         json.dumps(refused.detail, allow_nan=False).encode()
-        assert "\0" not in str(refused) and len(str(refused)) < 2500
+        assert "\0" not in str(refused) and len(str(refused)) <= 1500
         str(refused).encode()
         raise
     finally:

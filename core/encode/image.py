@@ -45,7 +45,7 @@ def probe(data: bytes) -> tuple[int, int, int]:
     """
     with _opened(data) as picture:
         height, width = picture.height, picture.width
-        if "exif" in picture.info and picture.getexif().get(_ORIENTATION, 1) > 4:  # lies on its side
+        if "exif" in picture.info and picture.getexif().get(_ORIENTATION) in (5, 6, 7, 8):  # lies on its side
             height, width = width, height
         if picture.has_transparency_data:
             return height, width, 4

@@ -8,14 +8,14 @@ MOST_NAMED = 100
 """So many files, classes or rows are named in a list; the totals count all."""
 MOST_SKIPPED = 0.10
 """From this share of bad samples on, the upload is refused."""
-_LONGEST_SHOWN = 200
+_LONGEST_SHOWN, _LONGEST_MESSAGE = 200, 1500
 
 
 class Refused(ValueError):
     """The files make no dataset. The message names file, row and reason; ``detail`` has the findings so far."""
 
     def __init__(self, message: str, detail: dict[str, Any] | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…")
         self.detail = detail or {}
 
 
@@ -64,6 +64,7 @@ class Findings:
 
     def note(self, text: str) -> None:
         """How the files were read, a sentence each."""
+        text = text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
         if text not in self.notes and len(self.notes) < MOST_NAMED:
             self.notes.append(text)
 

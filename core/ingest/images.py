@@ -1,10 +1,8 @@
 """Pictures in a folder per class, or with the class in their names, decoded by ``core.encode.image``."""
 
-import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -21,9 +19,8 @@ from core.ingest.work import Work
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp")
 OTHER_EXTENSIONS = (".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".svg", ".ppm", ".pgm", ".jp2", ".ico", ".tga")
 """Pictures that are not read, which is said of each."""
-_TOGETHER = 64
-"""Files that a thread reads at a time."""
 _Shape = tuple[int, int, int]
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
@@ -90,25 +87,13 @@ def _content(member: Member) -> bytes:
     return member.read()
 
 
-_Item = TypeVar("_Item")
+def _each(items: list[_Item], read: Callable[[_Item], _Result]) -> Iterator[tuple[_Item, _Result | str]]:
+    """Each item with its result, or with the reason why there is none.
 
-
-def _each(items: list[_Item], work: Callable[[_Item], _Result]) -> Iterator[tuple[_Item, _Result | str]]:
-    """Each item with its result, or with the reason why there is none, in order; Pillow decodes outside of the GIL."""
-
-    def several(start: int) -> list[_Result | str]:
-        results: list[_Result | str] = []
-        for item in items[start : start + _TOGETHER]:
-            try:
-                results.append(work(item))
-            except ValueError as error:
-                results.append(str(error))
-        return results
-
-    threads = min(4, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool:
-        window = _TOGETHER * threads * 2  # so many results wait at most
-        for start in range(0, len(items), window):
-            blocks = range(start, min(start + window, len(items)), _TOGETHER)
-            for block, results in zip(blocks, pool.map(several, blocks), strict=True):
-                yield from zip(items[block : block + _TOGETHER], results, strict=True)
+    One after the other: threads took longer for pictures of up to 100 pixels a side, and for all that are resized.
+    """
+    for item in items:
+        try:
+            yield item, read(item)
+        except ValueError as error:
+            yield item, str(error)

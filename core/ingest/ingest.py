@@ -24,7 +24,10 @@ class Ingested:
     """A data set file was written.
 
     ``manifest``: kind, shape, dtype, classes, source, and ``lengths`` [min, max] where they vary; the file has it too.
-    ``splits``: samples of train, test, and of validation if the files bring one. ``findings``: JSON-able, for people.
+    ``splits``: samples of train, test, and of validation if the files bring one.
+    ``findings``, JSON-able: samples {split: {class: count}}, shape, lengths {min, median, max} where they vary, skipped
+    [{file, row?, reason}], ignored_files, single_sample_classes (at most 100 of each of these, and their _total),
+    empty_classes, duplicates_within_train, duplicates_across_splits {count, examples}, converted {what: count}, notes.
     """
 
     manifest: dict[str, Any]
@@ -49,8 +52,9 @@ def ingest(
     [N] says where it is; a text set has ``{split}.text`` (UTF-8, one sample after the other) and ``{split}.offsets``
     int64 [N + 1] instead of inputs.
 
-    ``limit_bytes`` bounds what archives unpack to, and the decoded samples; ``scratch`` needs room for both and is left
-    as it was. ``report(stage, done, total or None)`` is called a few times a second.
+    ``limit_bytes`` bounds what archives unpack to, and the samples; ``scratch`` needs room for both and is left as
+    it was. ``report(stage, done, total or None)`` is called a few times a second: ``unpacking`` bytes of the uploads,
+    then samples, in ``looking at headers`` (pictures only), ``reading``, ``checking`` and ``writing``.
 
     Raises:
         Refused: the files make no data set; ``output`` is not written.

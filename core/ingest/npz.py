@@ -5,9 +5,10 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from tokenize import TokenError
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -36,7 +37,7 @@ class Array:
     fortran: bool
 
     def __str__(self) -> str:
-        return f"{shown(self.key)} ({self.dtype}, {' x '.join(map(str, self.shape)) or 'one number'})"
+        return f"{shown(self.key)} ({shown(str(self.dtype))}, {' x '.join(map(str, self.shape)) or 'one number'})"
 
 
 def read(members: list[Member], work: Work) -> Samples:
@@ -46,26 +47,28 @@ def read(members: list[Member], work: Work) -> Samples:
             f"there are {len(members)} npz files, {members[0].name} and {members[1].name}; send one with all arrays"
         )
     (member,) = members
-    with damage(member.name), member.open() as file:
-        check_count(file, member.name)
-        return _read(file, member.name, work)
+    with member.open() as file, ExitStack() as opened:
+        with damage(member.name):
+            check_count(file, member.name)
+            archive = opened.enter_context(zipfile.ZipFile(file))
+            arrays = [_header(archive, info, member.name) for info in archive.infolist()]
+        return _read(archive, arrays, member.name, work)
 
 
-def _read(file: BinaryIO, name: str, work: Work) -> Samples:
-    with zipfile.ZipFile(file) as archive:
-        arrays = [_header(archive, info, name) for info in archive.infolist()]
-        twice = [key for key, count in Counter(array.key for array in arrays).items() if count > 1]
-        if twice:
-            raise Refused(f"{name}: {shown(twice[0])} is there twice")
-        pairs = _pairs(arrays, name)
-        total = sum(_size(array) for _, *pair in pairs for array in pair)
-        if total > work.limit_bytes:
-            raise Refused(f"{name} unpacks to {total:,} bytes; the limit is {work.limit_bytes:,}")
-        inputs = [pair[1] for pair in pairs]
-        samples = _new(_kind(inputs, name, work), inputs, name, work)
-        samples.expected = sum(array.shape[0] for array in inputs)
-        for pair in pairs:
-            _read_pair(samples, archive, pair, name, work)
+def _read(archive: zipfile.ZipFile, arrays: list[Array], name: str, work: Work) -> Samples:
+    """All pairs of inputs and targets."""
+    twice = [key for key, count in Counter(array.key for array in arrays).items() if count > 1]
+    if twice:
+        raise Refused(f"{name}: {shown(twice[0])} is there twice")
+    pairs = _pairs(arrays, name)
+    total = sum(_size(array) for _, *pair in pairs for array in pair)
+    if total > work.limit_bytes:
+        raise Refused(f"{name} unpacks to {total:,} bytes; the limit is {work.limit_bytes:,}")
+    inputs = [pair[1] for pair in pairs]
+    samples = _new(_kind(inputs, name, work), inputs, name, work)
+    samples.expected = sum(array.shape[0] for array in inputs)
+    for pair in pairs:
+        _read_pair(samples, archive, pair, name, work)
     work.findings.note(f"{name}: {', '.join(str(array) for _, *pair in pairs for array in pair)}")
     return samples
 
@@ -115,7 +118,8 @@ def _pairs(arrays: list[Array], file: str) -> list[tuple[str | None, Array, Arra
     if not pairs:
         raise Refused(f"{file} holds {', '.join(map(str, arrays[:8])) or 'nothing'}; {_HINT}")
     for _, inputs, targets in pairs:
-        if targets.dtype.kind not in "iubfUS" or targets.shape not in ((targets.shape[:1]), (*targets.shape[:1], 1)):
+        known = targets.dtype.kind in "iubfUS" and targets.dtype.itemsize
+        if not known or targets.shape not in (targets.shape[:1], (*targets.shape[:1], 1)):
             raise Refused(f"{file}: {targets} are no labels; give one class per sample, a whole number or a word")
         if not inputs.shape or inputs.shape[0] != targets.shape[0]:
             raise Refused(f"{file}: {inputs} and {targets} must have equally many samples")
@@ -124,31 +128,31 @@ def _pairs(arrays: list[Array], file: str) -> list[tuple[str | None, Array, Arra
     return pairs
 
 
-def _kind(inputs: list[Array], file: str, work: Work) -> str:
-    kinds = set()
-    for array in inputs:
-        dimensions, kind, asked = len(array.shape), array.dtype.kind, work.options.kind
-        whole = kind in "iub"
-        if (
-            whole
-            and dimensions in (3, 4)
-            and (asked == "image" or (asked is None and (array.dtype == np.uint8 or dimensions == 4)))
-        ):
-            kinds.add("image")
-        elif kind in "iubf" and dimensions in (2, 3) and asked != "image" and (asked or array.dtype != np.uint8):
-            kinds.add("series")
-        else:
-            raise Refused(
-                f"{file}: {array} are no samples. Images are whole numbers 0-255, best uint8, of [N, height, "
-                "width] or [N, height, width, channels]; series are numbers of [N, time] or [N, time, features]"
-                + ("" if asked else "; the option kind says which, where both are possible")
-            )
-    if len(kinds) > 1 or len({array.shape[1:] for array in inputs}) > 1:
-        raise Refused(f"{file}: {' and '.join(map(str, inputs))} are not samples of one shape")
-    return kinds.pop()
+def _kind(inputs: list[Array], file: str, work: Work) -> Literal["image", "series"]:
+    """What all inputs can be read as; the options decide where both are possible."""
+    for kind in ("image", "series"):
+        if all(_can_be(kind, array, work.options.kind) for array in inputs):
+            if len({array.shape[1:] for array in inputs}) > 1:
+                break
+            return kind
+    else:
+        raise Refused(
+            f"{file}: {inputs[0]} are no samples. Images are whole numbers 0-255, best uint8, of [N, height, width] or "
+            "[N, height, width, channels]; series are numbers of [N, time] or [N, time, features]"
+            + ("" if work.options.kind else "; the option kind says which, where both are possible")
+        )
+    raise Refused(f"{file}: {' and '.join(map(str, inputs))} are not samples of one shape")
 
 
-def _new(kind: str, inputs: list[Array], file: str, work: Work) -> Samples:
+def _can_be(kind: str, array: Array, asked: str | None) -> bool:
+    axes, numeric = len(array.shape), array.dtype.kind in "iubf"
+    if kind == "image":
+        telling = array.dtype == np.uint8 or axes == 4
+        return asked != "series" and axes in (3, 4) and array.dtype.kind in "iub" and (telling or asked == "image")
+    return asked != "image" and axes in (2, 3) and numeric and (array.dtype != np.uint8 or asked == "series")
+
+
+def _new(kind: Literal["image", "series"], inputs: list[Array], file: str, work: Work) -> Samples:
     shape = inputs[0].shape[1:]
     if 0 in shape:
         raise Refused(f"{file}: {inputs[0]} has samples without numbers")
@@ -171,21 +175,23 @@ def _read_pair(
     samples: Samples, archive: zipfile.ZipFile, pair: tuple[str | None, Array, Array], file: str, work: Work
 ) -> None:
     split, inputs, targets = pair
-    labels = [_label(value) for value in np.concatenate(list(_pieces(archive, targets))).reshape(-1)]
+    labels = [label for piece in _pieces(archive, targets, file) for label in _labels(piece.reshape(-1), targets, file)]
     without_last = len(inputs.shape) == (3 if samples.kind == "image" else 2)
     shape = (*inputs.shape[1:], 1) if without_last else inputs.shape[1:]
     origin, row = f"{file}/{inputs.key}", 0
-    for piece in _pieces(archive, inputs):
+    for piece in _pieces(archive, inputs, file):
         values = piece.reshape(len(piece), *shape)
-        keep = np.ones(len(values), bool)
+        keep, unreadable = _readable(samples.kind, values)
         for index in range(len(values)):
-            reason = bad_label(labels[row + index]) or _bad_values(samples.kind, values[index])
-            if reason is not None:
+            reason = bad_label(labels[row + index]) or (None if keep[index] else unreadable)
+            if reason is None:
+                samples.describe(labels[row + index], split, origin, row + index + 1)
+            else:
                 keep[index] = False
                 work.findings.skip(origin, reason, row + index + 1)
-            else:
-                samples.describe(labels[row + index], split, origin, row + index + 1)
-        if samples.kind == "image":
+        if not keep.any():
+            pass
+        elif samples.kind == "image":
             samples.write(pixels.converted(values[keep].astype(np.uint8), samples.item, work), 1)
         else:
             good = numbers.narrowed(values[keep].astype(np.float64))
@@ -193,16 +199,21 @@ def _read_pair(
         row += len(values)
 
 
-def _bad_values(kind: str, values: NDArray[Any]) -> str | None:
+def _readable(kind: str, values: NDArray[Any]) -> tuple[NDArray[np.bool_], str]:
+    """Which samples [N, ...] have only values that are read, and what is to be said of the others."""
+    flat = values.reshape(len(values), -1)
     if kind == "image":
-        return (
-            None
-            if values.dtype == np.uint8 or (values.min() >= 0 and values.max() <= 255)
-            else "pixels must be from 0 to 255"
-        )
-    if not np.isfinite(numbers.narrowed(values.astype(np.float64))).all():
-        return "a number is not finite, or too large for float32"
-    return None
+        good, reason = (flat >= 0) & (flat <= 255), "pixels must be from 0 to 255"
+    else:
+        good = np.isfinite(numbers.narrowed(flat.astype(np.float64)))
+        reason = "a number is not finite, or too large for float32"
+    return np.asarray(good.all(axis=1)), reason
+
+
+def _labels(values: NDArray[Any], array: Array, file: str) -> list[str]:
+    if values.dtype.kind == "U" and values.view(np.dtype("u4").newbyteorder(values.dtype.byteorder)).max() > 0x10FFFF:
+        raise Refused(f"{file}: {array} is damaged: it holds characters that do not exist")
+    return [_label(value) for value in values]
 
 
 def _label(value: Any) -> str:
@@ -215,25 +226,20 @@ def _label(value: Any) -> str:
     return str(value).strip()
 
 
-def _pieces(archive: zipfile.ZipFile, array: Array) -> Iterator[NDArray[Any]]:
+def _pieces(archive: zipfile.ZipFile, array: Array, file: str) -> Iterator[NDArray[Any]]:
     """The array along its first axis, some megabytes at a time; all at once if it is stored the other way round."""
     names = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    with archive.open(names[array.key]) as stream:
-        _read_header(stream)
-        count = array.shape[0]
-        if array.fortran:
-            values = np.frombuffer(_exactly(stream, _size(array)), array.dtype)
-            yield values.reshape(array.shape[::-1]).T
-            return
-        row = _size(array) // count
-        step = max(1, CHUNK_BYTES // max(1, row))
+    count, row = array.shape[0], _size(array) // array.shape[0]
+    step = count if array.fortran else max(1, CHUNK_BYTES // max(1, row))
+    with ExitStack() as opened:
+        with damage(file):
+            stream = opened.enter_context(archive.open(names[array.key]))
+            _read_header(stream)
         for start in range(0, count, step):
-            rows = min(step, count - start)
-            yield np.frombuffer(_exactly(stream, rows * row), array.dtype).reshape(rows, *array.shape[1:])
-
-
-def _exactly(stream: IO[bytes], size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise EOFError
-    return data
+            shape = (min(step, count - start), *array.shape[1:])
+            with damage(file):
+                data = stream.read(shape[0] * row)
+                if len(data) < shape[0] * row:
+                    raise EOFError
+            values = np.frombuffer(data, array.dtype)
+            yield values.reshape(shape[::-1]).T if array.fortran else values.reshape(shape)

@@ -5,7 +5,7 @@ import numpy as np
 from core.ingest.findings import Refused
 from core.ingest.labels import labelled
 from core.ingest.members import Member, not_utf8
-from core.ingest.names import layout, splits_of_files, stem
+from core.ingest.names import layout, split_of, splits_of_files, stem
 from core.ingest.samples import Samples, bad_label
 from core.ingest.table import LONGEST_CELL
 from core.ingest.unpack import Unpacked
@@ -40,6 +40,11 @@ def _read_lines(members: list[Member], samples: Samples, by_folder: bool, work: 
     """A line is a sample, and the file's name is its class."""
     names = [member.name for member in members]
     splits = splits_of_files(names) if by_folder else [None] * len(names)
+    if not by_folder and all(split_of(name) for name in names):
+        raise Refused(
+            f"{names[0]} is named for a split, not for a class. One text file per class is read; a table needs "
+            "its columns named in the first row and a name that ends in .csv or .tsv"
+        )
     if len({stem(name) for name in names}) < 2:
         raise Refused(
             f"{names[0]} alone is no set of classes; send a file per class with a text a line, a folder per class with "

@@ -69,8 +69,8 @@ def _data(member: Member, header: _Header) -> Iterator[tuple[int, str]]:
 
 
 def _read_header(file: str, row: int, line: str, header: _Header) -> None:
-    word, *values = line[1:].split()
-    match word.lower() if not line[1:2].isspace() else "":
+    word, *values = line.split()
+    match word[1:].lower():
         case "data":
             header.complete = True
         case "timestamps" if values[:1] and values[0].lower() == "true":

@@ -7,10 +7,11 @@ import gzip
 import re
 import stat
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 from core.ingest import tar
 from core.ingest.archives import MOST_MEMBERS, check_count, damage
@@ -82,25 +83,26 @@ class _Unpacking:
         self._unpacked = self._packed = self._before = 0
         self._total = total
         self._done = 0
+        self._position: Callable[[], int] = int
         self._names: set[str] = set()
         self._folded: set[str] = set()
 
     def upload(self, path: Path, name: str, prefix: str) -> None:
         """One uploaded file, an archive or not."""
         self._packed, self._before = path.stat().st_size, self._unpacked
-        with path.open("rb") as file:
+        with path.open("rb") as file, damage(name):
             head = file.read(tar.BLOCK)
-        for magic, what in _OTHER_ARCHIVES.items():
-            if head.startswith(magic):
-                raise Refused(f"{shown(name)} is packed with {what}; zip, tar, tar.gz and gz are read")
-        with damage(name):
+            file.seek(0)
+            self._position = file.tell
+            for magic, what in _OTHER_ARCHIVES.items():
+                if head.startswith(magic):
+                    raise Refused(f"{shown(name)} is packed with {what}; zip, tar, tar.gz and gz are read")
             if head.startswith(_ZIP) and extension(name) != ".npz":
-                self._zip(path, name, prefix)
+                self._zip(file, name, prefix)
             elif head.startswith(_GZIP):
-                self._gzip(path, name, prefix)
+                self._gzip(file, name, prefix)
             elif tar.is_header(head):
-                with path.open("rb") as file:
-                    self._tar(_Counted(file, self, name), name, prefix)
+                self._tar(_Counted(file, self, name), name, prefix)
             elif _NESTED.search(name) or extension(name) == ".gz" or _is_wrong_npz(head, name):
                 raise Refused(f"{shown(name)} is no {extension(name)[1:]} file: it begins with {head[:8]!r}")
             elif self._take(name):
@@ -108,10 +110,9 @@ class _Unpacking:
         self._done += self._packed
         self._work.progress("unpacking", self._done, self._total)
 
-    def _zip(self, path: Path, name: str, prefix: str) -> None:
-        with path.open("rb") as file:
-            check_count(file, name)
-        with zipfile.ZipFile(path) as archive:
+    def _zip(self, file: BinaryIO, name: str, prefix: str) -> None:
+        check_count(file, name)
+        with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             declared = sum(member.file_size for member in members)
             if self._unpacked + declared > self._work.limit_bytes:
@@ -133,17 +134,18 @@ class _Unpacking:
                     with archive.open(member) as stream:
                         self._store(prefix + inner, _Counted(stream, self, name), name)
 
-    def _gzip(self, path: Path, name: str, prefix: str) -> None:
-        with gzip.open(path) as stream:
+    def _gzip(self, file: BinaryIO, name: str, prefix: str) -> None:
+        with gzip.GzipFile(fileobj=file) as stream:
             head = stream.read(tar.BLOCK)
             stream.seek(0)
             if tar.is_header(head):
-                self._tar(_Counted(stream, self, name), name, prefix)
-            elif re.search(r"\.(tgz|tar(\.gz)?)$", name, re.IGNORECASE):
+                return self._tar(_Counted(stream, self, name), name, prefix)
+            if re.search(r"\.(tgz|tar(\.gz)?)$", name, re.IGNORECASE):
                 raise Refused(f"{shown(name)} holds no tar archive: it begins with {head[:8]!r}")
-            elif head.startswith((*_ZIP, _GZIP)):
+            inner = re.sub(r"\.gz$", "", name, flags=re.IGNORECASE)
+            if head.startswith((*_ZIP, _GZIP)) and extension(inner) != ".npz":
                 raise Refused(f"{shown(name)} holds another archive; unpack it first")
-            elif self._take(inner := re.sub(r"\.gz$", "", name, flags=re.IGNORECASE)):
+            if self._take(inner):
                 self._append(inner, _Counted(stream, self, name))
 
     def _tar(self, source: tar.Stream, name: str, prefix: str) -> None:
@@ -188,7 +190,7 @@ class _Unpacking:
         start = self._spool.tell()
         while data := stream.read(_STEP):
             self._spool.write(data)
-            self._work.progress("unpacking", self._done, self._total)
+            self._work.progress("unpacking", self._done + self._position(), self._total)
         self.found.members.append(Member(name, self._work.folder / "members", start, self._spool.tell() - start))
 
     def count(self, size: int, archive: str) -> None:

@@ -55,6 +55,28 @@ def test_decode_gives_the_pixels_of_the_file() -> None:
     assert np.array_equal(image.decode(encoded(pixels, "BMP"), (9, 7, 3)), pixels)
 
 
+def test_probe_reads_the_header_alone() -> None:
+    assert image.probe(encoded(picture(9, 7, 3))) == (9, 7, 3)
+    assert image.probe(encoded(picture(9, 7))[:60]) == (9, 7, 1)
+    assert image.probe(encoded(picture(9, 7, 4))) == (9, 7, 4)
+    with pytest.raises(ValueError, match="known format"):
+        image.probe(b"no image")
+
+
+def test_sixteen_bits_of_grey_keep_their_upper_half() -> None:
+    deep = np.array([[0, 255, 256], [40_000, 65_279, 65_535]], np.uint16)
+    assert image.decode(encoded(deep), (2, 3, 1))[..., 0].tolist() == (deep >> 8).tolist()
+
+
+@pytest.mark.parametrize("before", [1, 3, 4])
+@pytest.mark.parametrize("after", [1, 3, 4])
+def test_recolour_is_what_decode_does(before: int, after: int) -> None:
+    pixels = picture(2, 5, 6, before)
+    files = [encoded(one.squeeze(2) if before == 1 else one) for one in pixels]
+    decoded = np.stack([image.decode(file, (5, 6, after)) for file in files])
+    assert np.array_equal(image.recolour(pixels, after), decoded)
+
+
 def test_decode_converts_colours_and_size() -> None:
     grey = np.full((40, 40), 200, np.uint8)
     assert image.decode(encoded(grey), (8, 8, 3)).tolist() == np.full((8, 8, 3), 200).tolist()

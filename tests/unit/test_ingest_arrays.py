@@ -2,7 +2,11 @@
 
 import gzip
 import io
+import struct
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +23,7 @@ def refused(files: Files, message: str, **options: object) -> None:
         ingested(files, **options)  # type: ignore[arg-type]
 
 
+ROOT = Path(__file__).parents[2]
 TARGETS = np.arange(20) % 3
 
 
@@ -44,6 +49,32 @@ def test_one_idx_pair_is_cut_whatever_its_name_and_resized_if_asked() -> None:
     assert result.ingested.splits == {"train": 16, "test": 4}
     assert result.ingested.manifest["shape"] == [10, 8, 1]
     assert result.findings["converted"] == {"colour made grey": 20, "resized to 10x8": 20}
+
+
+def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
+    """90 MB of pictures, read and written by a process that may not grow by as much as that."""
+    with (tmp_path / "train-images-idx3-ubyte").open("wb") as file:
+        file.write(bytes([0, 0, 8, 3]) + struct.pack(">3I", 1000, 300, 300))
+        file.truncate(16 + 1000 * 300 * 300)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(1000) % 10))
+    (tmp_path / "scratch").mkdir()
+    program = """
+import resource, sys
+from pathlib import Path
+from PIL import Image
+from core.ingest import Upload, ingest
+from core.specs import IngestOptions
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+folder, before = Path(sys.argv[1]), peak()
+uploads = [Upload(path.name, path) for path in folder.glob("*ubyte")]
+options = {"scratch": folder / "scratch", "limit_bytes": 10**8, "source": "", "report": lambda *_: None}
+ingest(uploads, IngestOptions(), folder / "data", **options)
+print(peak() - before)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (tmp_path / "data").stat().st_size > 90_000_000
+    assert int(done.stdout) * 1024 < 60_000_000
 
 
 def test_idx_of_a_file_without_a_telling_name() -> None:
@@ -162,11 +193,14 @@ def test_npz_that_is_none(arrays: dict[str, Any], message: str) -> None:
 
 
 def test_npz_with_another_content() -> None:
+    assert ingested({"a.npz.gz": gzip.compress(npz(x=images(20, 5, 4), y=TARGETS))}).classes == ["0", "1", "2"]
     refused({"a.npz": b"no zip"}, r"a\.npz is no npz file")
     refused({"a.npz": npz(x=images(20, 5, 4), y=TARGETS)[:-30]}, r"a\.npz is damaged")
     refused({"a.npz": packed_zip({"x.npy": b"no array"})}, r"a\.npz: x is no npy array")
     pair = npz(x=images(20, 5, 4), y=TARGETS)
     refused({"a.npz": pair, "b.npz": pair}, r"there are 2 npz files, a\.npz and b\.npz; send one")
+    grey = {"x": np.full((20, 5, 4, 3), 999, np.int16), "y": TARGETS}
+    refused({"a.npz": npz(**grey)}, "20 of 20 samples.*pixels must be from 0 to 255", channels=1)
     cut = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(pair)) as before, zipfile.ZipFile(cut, "w") as after:
         after.writestr("x.npy", before.read("x.npy")[:-7])
@@ -220,6 +254,7 @@ def test_ts_lines_that_are_none_are_named() -> None:
 def test_ts_files_that_are_none() -> None:
     refused({"a.ts": b"export const a = 1;\n"}, r"a\.ts, row 1: 'export const a = 1;' stands before @data")
     refused({"a.ts": b"@problemName x\n"}, r"a\.ts has no line @data")
+    assert ingested({"a.ts": ts("1:a", "2:b", "3:b", head="@\n@ data is below\n")}).classes == ["a", "b"]
     refused({"a.ts": b""}, r"a\.ts has no line @data")
     refused({"a.ts": ts()}, "the files hold no samples")
     refused({"a.ts": ts("(0,1):a", head="@timeStamps true\n")}, r"a\.ts, row 3: series with time stamps are not read")

@@ -1,8 +1,10 @@
 """Damaged uploads of every container: each is read or refused, and nothing else ever happens."""
 
 import gzip
+import io
 import json
 import random
+import zipfile
 
 import numpy as np
 import pytest
@@ -61,6 +63,12 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
     return bytes(data)
 
 
+def repacked(content: bytes, chance: random.Random) -> bytes:
+    """A damaged array in a zip whose sums are right."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return packed_zip({name: damaged(archive.read(name), chance) for name in archive.namelist()})
+
+
 def read_or_refused(files: Files, **options: object) -> None:
     try:
         result = ingested(files, **options)  # type: ignore[arg-type]
@@ -83,6 +91,13 @@ def test_damaged_files_are_read_or_refused(container: str, seed: int) -> None:
     files = CONTAINERS[container]
     chosen = set(chance.sample(sorted(files), chance.randint(1, min(3, len(files)))))
     read_or_refused({name: damaged(data, chance) if name in chosen else data for name, data in files.items()})
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_damaged_arrays_are_read_or_refused(seed: int) -> None:
+    chance = random.Random(seed)
+    read_or_refused({"a.npz": repacked(CONTAINERS[chance.choice(["npz", "stored npz"])]["a.npz"], chance)})
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,6 +1,7 @@
 """Pictures in folders: what becomes of them, and what is said of those that cannot be read."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +34,16 @@ def test_a_folder_per_class_in_any_archive_gives_the_same_bytes(pack: object) ->
     shuffled = dict(sorted(files.items(), key=lambda one: one[1]))
     assert result.file == ingested({"x.zip": packed_zip(shuffled)}).file
     assert {"unpacking", "reading", "writing"} <= set(result.stages)
+
+
+def test_training_reads_the_file(tmp_path: Path) -> None:
+    from models.data.splits import load
+
+    result = ingested(folders(10))
+    (tmp_path / "data.safetensors").write_bytes(result.file)
+    dataset = load(tmp_path / "data.safetensors")
+    assert (dataset.sample.kind, dataset.sample.shape) == ("image", (4, 5, 1))
+    assert (len(dataset.train), len(dataset.test)) == (16, 4)
 
 
 def test_the_seed_decides_which_samples_are_the_test() -> None:
