@@ -118,9 +118,8 @@ def make_plan(request: TrainJob, dataset: Dataset) -> plan.Plan:
     Raises:
         Invalid: the network cannot be built for samples of this shape.
     """
-    if dataset.kind == "text" or dataset.lengths is not None:
-        raise Invalid("texts, and series of different lengths, cannot be trained on yet", "#/dataset")
-    sample = plan.Sample(dataset.kind, tuple(dataset.shape), len(dataset.classes))
+    lengths = None if dataset.lengths is None else (dataset.lengths[0], dataset.lengths[1])
+    sample = plan.Sample(dataset.kind, tuple(dataset.shape), len(dataset.classes), lengths)
     try:
         return plan.make(request.training, sample)
     except plan.PlanError as error:
