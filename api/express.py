@@ -36,7 +36,7 @@ def job(session: Session, row: Job) -> objects.Job:
     if row.kind != "train":
         return shown
     dataset = session.get_one(Dataset, row.dataset_id)
-    plan = make_plan(TrainJob.model_validate(row.spec), dataset)
+    plan = make_plan(TrainJob.model_validate(row.spec), dataset, row.vocabulary)
     return {**shown, "layers": _layers(plan)}
 
 

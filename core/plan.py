@@ -40,6 +40,12 @@ class Plan:
         return sum(layer.parameters for layer in self.layers)
 
     @property
+    def vocabulary(self) -> int | None:
+        """Token ids that the network reads; null where it reads no texts."""
+        first = self.layers[0]
+        return int(first.options["vocabulary"]) if first.kind == "embedding" else None
+
+    @property
     def flops(self) -> int:
         """Of one forward pass of one sample (convolutions and matrix products; multiply + add = 2)."""
         return sum(layer.flops for layer in self.layers)

@@ -16,7 +16,7 @@ class Started:
     total_steps: int | None
     epochs: int | None
     steps_per_epoch: int
-    parameters: int
+    plan: Plan
     threads: int
     device: str
     exact: bool

@@ -41,7 +41,8 @@ def changes(message: Message) -> dict[str, Any]:
     """The columns of the job that a message sets."""
     if message["type"] == "started":
         exact = "exact" if message["exact"] else "approximate"
-        return {"resume": exact, "resume_reason": message["reason"], "threads": message["threads"]}
+        planned = {name: message[name] for name in ("parameters", "flops", "vocabulary")}
+        return {"resume": exact, "resume_reason": message["reason"], "threads": message["threads"], **planned}
     return {"stop_step": message["step"]} if message["type"] == "stop_step" else {}
 
 

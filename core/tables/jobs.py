@@ -62,6 +62,8 @@ class Job(Base):
     parameters: Mapped[int] = mapped_column()
     memory_bytes: Mapped[int]
     flops: Mapped[int]
+    vocabulary: Mapped[int | None]
+    """Token ids of a training on texts; null until it has chosen them."""
     checkpoint_seconds: Mapped[float]
     timeout_seconds: Mapped[float | None]
     max_attempts: Mapped[int]

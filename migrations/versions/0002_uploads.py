@@ -30,6 +30,7 @@ def upgrade() -> None:
         _replace("jobs", "kind", KINDS)
         op.create_check_constraint(op.f("ck_jobs_dataset"), "jobs", DATASET)
         _replace("datasets", "kind", SAMPLE_KINDS)
+    op.add_column("jobs", sa.Column("vocabulary", INT, nullable=True))
     op.add_column("datasets", sa.Column("lengths", JSON, nullable=True))
     op.add_column("datasets", sa.Column("findings", JSON, nullable=True))
     op.create_table(
@@ -51,6 +52,7 @@ def downgrade() -> None:
     op.drop_table("job_inputs")
     op.drop_column("datasets", "findings")
     op.drop_column("datasets", "lengths")
+    op.drop_column("jobs", "vocabulary")
     op.execute("DELETE FROM jobs WHERE kind = 'ingest'")
     if op.get_bind().dialect.name == "sqlite":
         added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), "

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
