@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from core import plan_augment
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import BYTES, Layer, PlanError, Sample, Shape
 from core.specs import Cnn, TrainSpec
@@ -85,6 +86,8 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
     if spec.data.normalise == "unit" and sample.kind != "image":
         raise PlanError("#/data/normalise", "unit scales pixels; use standard or none for sequences of numbers")
     shape = network_input(sample, spec.data.resize)
+    if spec.data.augment is not None:
+        plan_augment.check(spec.data.augment, sample.kind, shape)
     layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.classes).layers)
     plan = Plan(layers, shape, sample.classes)
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):

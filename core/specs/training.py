@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.specs.augment import Augment
 from core.specs.base import PositiveFloat, Ratio, Spec
 from core.specs.network import Network
 
@@ -17,6 +18,8 @@ class Data(Spec):
     """none: raw; unit: pixels as 0-1; standard: zero mean and unit deviation over the training split."""
     validation: float = Field(default=0.1, gt=0, le=0.5)
     """Share of the training split held out, stratified by class and drawn by ``seed``."""
+    augment: Augment | None = None
+    """Random changes of the training samples; serving makes none."""
 
 
 class Optimizer(Spec):
