@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from core import plan_augment
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import BYTES, Layer, PlanError, Sample, Shape
 from core.specs import Cnn, Data, TrainSpec
@@ -96,6 +97,8 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
         raise PlanError("#/data/normalise", "unit scales pixels; leave normalise out, or use none")
     _check_text_options(spec.data, sample)
     shape = network_input(sample, spec.data)
+    if spec.data.augment is not None:
+        plan_augment.check(spec.data.augment, sample.kind, shape)
     text = sample.kind == "text"
     vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if text else 0
     layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.classes, vocabulary).layers)

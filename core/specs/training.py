@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.specs.augment import Augment
 from core.specs.base import PositiveFloat, Ratio, Spec
 from core.specs.network import Network
 
@@ -31,6 +32,9 @@ class Data(Spec):
     """Texts are brought into lower case."""
     nfc: bool = True
     """Texts are brought into Unicode's composed form (NFC), so that an accent is written one way."""
+
+    augment: Augment | None = None
+    """Random changes of the training samples; serving makes none."""
 
     @model_validator(mode="after")
     def _bytes_need_no_vocabulary(self) -> Self:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from core import plan
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
+from models.data.augment import Augmentation
 from models.data.resident import Resident
 from models.data.splits import Dataset, preprocessing, split
 from models.evaluate import confusion_matrix, predict, scores
@@ -53,6 +54,10 @@ class Run:
         self._test = splits.test
         tokens = self.preprocessing.tokens
         self.plan = plan.make(spec, replace(dataset.sample, vocabulary=None if tokens is None else tokens.size))
+        self.augmentation: Augmentation | None = None
+        if spec.data.augment is not None:
+            black = self.train.prepare(torch.zeros_like(self.train.mean))
+            self.augmentation = Augmentation(spec.data.augment, spec.seed, black)
         self.network = build(self.plan).to(device)
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
@@ -84,8 +89,11 @@ class Run:
         targets = self.train.targets[indices]
         # one divisor for the whole step, so that k micro-batches give exactly the gradient's mean over their samples
         weight = len(indices) if self.class_weights is None else self.class_weights[targets].sum()
-        for part, wanted in zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True):
+        parts = zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True)
+        for number, (part, wanted) in enumerate(parts):
             inputs, lengths = self.train.batch(part)
+            if self.augmentation is not None:
+                inputs = self.augmentation(inputs, self.progress.step, number * self.micro_batch, lengths)
             with self._precision():
                 logits = self.network(inputs, lengths)
             loss = nn.functional.cross_entropy(
