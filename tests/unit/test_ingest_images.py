@@ -81,6 +81,31 @@ def test_a_class_may_be_called_train() -> None:
     assert result.classes == ["car", "plane", "train"]
 
 
+def test_a_folder_beside_train_and_test_is_not_taken_for_a_class() -> None:
+    files = {f"{split}/{name}": data for split in ("train", "test", "set") for name, data in folders(3).items()}
+    with pytest.raises(Refused, match="the folders test and train are splits, but set is beside them; send it apart"):
+        ingested({"a.zip": packed_zip(files)})
+
+
+def test_splits_may_stand_below_the_classes() -> None:
+    files = {
+        f"top/{label}/{split}/{number}.png": picture(number)
+        for label in ("cat", "dog")
+        for split, count in (("train", 5), ("test", 2))
+        for number in range(count)
+    }
+    result = ingested(files)
+    assert result.ingested.splits == {"train": 10, "test": 4}
+    assert result.classes == ["cat", "dog"]
+
+
+def test_folders_below_a_class_are_of_that_class() -> None:
+    files = {f"{label}/{sub}/{number}.png": picture(number) for label in "ab" for sub in "xy" for number in range(3)}
+    result = ingested(files)
+    assert result.classes == ["a", "b"]
+    assert any("are of that class" in note for note in result.findings["notes"])
+
+
 def test_classes_are_sorted_as_numbers_when_all_are_integers() -> None:
     assert ingested(folders(3, ["10", "9", "-1", "2"])).classes == ["-1", "2", "9", "10"]
     assert ingested(folders(3, ["10", "9", "x"])).classes == ["10", "9", "x"]
