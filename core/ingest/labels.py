@@ -45,9 +45,8 @@ def labelled(members: list[Member], unpacked: Unpacked, work: Work) -> tuple[lis
         return found, []
     above, below = ", below a folder per split", ", with a folder per split in each"
     work.findings.note("a folder per class" + (above if places.splits else below if places.inner else ""))
-    if not places.inner and any(
-        len(one.member.name.split("/")) > places.top + bool(places.splits) + 2 for one in found
-    ):
+    depth = places.top + (2 if places.splits or places.inner else 1)
+    if any(one.member.name.count("/") > depth for one in found):
         work.findings.note("files in folders below a class's folder are of that class")
     declared = [label for folder in unpacked.folders if (label := places.place(folder.strip("/") + "/")[1]) is not None]
     return found, [label for label in declared if bad_label(label) is None]
