@@ -83,8 +83,14 @@ def test_a_class_may_be_called_train() -> None:
 
 def test_a_folder_beside_train_and_test_is_not_taken_for_a_class() -> None:
     files = {f"{split}/{name}": data for split in ("train", "test", "set") for name, data in folders(3).items()}
-    with pytest.raises(Refused, match="the folders test and train are splits, but set is beside them; send it apart"):
+    with pytest.raises(Refused, match="the folders test and train are splits, but set is beside them; send what"):
         ingested({"a.zip": packed_zip(files)})
+    files = {f"{split}/{name}": data for split in ("train", "training", "test") for name, data in folders(3).items()}
+    with pytest.raises(Refused, match="two of them are one"):
+        ingested(files)
+    files = {f"{split}/{name}": data for split in ("val", "test") for name, data in folders(3).items()}
+    with pytest.raises(Refused, match="none to train on"):
+        ingested(files)
 
 
 def test_splits_may_stand_below_the_classes() -> None:
