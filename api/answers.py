@@ -66,4 +66,12 @@ def problems(*codes: str) -> Responses:
     return {status: {"description": ", ".join(names), "content": content} for status, names in found.items()}
 
 
+def without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """What may be left out cannot be sent as null: there is no null outside of JSON."""
+    kinds = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **kinds[0]}
+
+
 NOT_MODIFIED: Responses = {304: {"description": "If-None-Match names what would be sent."}}

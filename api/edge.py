@@ -14,6 +14,7 @@ from api.service import Service
 from core.errors import Forbidden, NotFound, TooLarge
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_UPLOAD = re.compile(r"POST /v1/datasets|PUT /v1/datasets/[^/]+")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -29,7 +30,7 @@ class Edge:
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self.service = app, service
-        self._most = service.settings.max_body_bytes
+        self._most, self._most_uploaded = service.settings.max_body_bytes, service.settings.max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,7 +58,7 @@ class Edge:
                     self.service.access.check_site(headers)
                     if "\0" in scope["path"]:  # which no database takes as text
                         raise NotFound("there is nothing of that name")
-                    limited = self._limited(headers, receive)
+                    limited = self._limited(scope, headers, receive)
                 except (Forbidden, NotFound, TooLarge) as error:
                     response = answer(scope, error)
                     response.headers["Connection"] = "close"  # its body is not read
@@ -67,13 +68,14 @@ class Edge:
         finally:
             self.service.counters.observe(scope, status, time.perf_counter() - began)
 
-    def _limited(self, headers: Headers, receive: Receive) -> Receive:
-        """``receive`` that refuses to read more than the limit."""
-        sentence = f"the body is larger than {self._most:,} bytes"
+    def _limited(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
+        """``receive`` that refuses to read more than the limit; uploads have a limit of their own."""
+        most = self._most_uploaded if _UPLOAD.fullmatch(f"{scope['method']} {scope['path']}") else self._most
+        sentence = f"the body is larger than {most:,} bytes"
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._most:
+        if length.isdigit() and int(length) > most:
             raise TooLarge(sentence)
-        left = self._most
+        left = most
 
         async def limited() -> Message:
             nonlocal left

@@ -11,6 +11,7 @@ from api import objects
 from core import fleet
 from core.catalog.models import PRODUCTION
 from core.db import now
+from core.jobs.lanes import lane_of
 from core.jobs.line import Place, places, remaining_seconds
 from core.jobs.submit import Intake, make_plan
 from core.plan import Plan
@@ -23,17 +24,19 @@ _LAYER_FIELDS = ("name", "kind", "input", "output", "parameters", "flops", "acti
 def jobs(session: Session, rows: Sequence[Job]) -> list[objects.Job]:
     """Jobs as a list shows them."""
     lines, at = places(session, rows), now(session)
-    wanted = {row.dataset_id for row in rows}
+    wanted = {row.dataset_id for row in rows if row.dataset_id is not None}
     found = session.execute(select(Dataset.id, Dataset.name, Dataset.version).where(Dataset.id.in_(wanted)))
     datasets: dict[str, objects.DatasetRef] = {one.id: {**one._mapping} for one in found}  # type: ignore[typeddict-item]
-    return [_job(row, datasets[row.dataset_id], lines.get(row.id), at) for row in rows]
+    return [_job(row, datasets.get(str(row.dataset_id)), lines.get(row.id), at) for row in rows]
 
 
 def job(session: Session, row: Job) -> objects.Job:
     """One job, with its layers."""
     (shown,) = jobs(session, [row])
+    if row.kind != "train":
+        return shown
     dataset = session.get_one(Dataset, row.dataset_id)
-    plan = make_plan(TrainJob.model_validate(row.spec), dataset)
+    plan = make_plan(TrainJob.model_validate(row.spec), dataset, row.vocabulary)
     return {**shown, "layers": _layers(plan)}
 
 
@@ -53,13 +56,13 @@ def _layers(plan: Plan) -> list[objects.Layer]:
     return [cast(objects.Layer, {field: getattr(one, field) for field in _LAYER_FIELDS}) for one in plan.layers]
 
 
-def _job(row: Job, dataset: objects.DatasetRef, place: Place | None, at: datetime) -> objects.Job:
+def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: datetime) -> objects.Job:
     left = remaining_seconds(row, at)
-    spec = row.spec
+    spec, trains = row.spec, row.kind == "train"
     return {
         "id": row.id,
         "object": "job",
-        "kind": cast(Literal["train"], row.kind),
+        "kind": cast(objects.Kind, row.kind),
         "status": cast(objects.State, row.state),
         "requested": cast(Literal["cancel", "pause"] | None, row.requested),
         "created_at": row.created_at,
@@ -70,19 +73,22 @@ def _job(row: Job, dataset: objects.DatasetRef, place: Place | None, at: datetim
         "dataset": dataset,
         "model": row.model,
         "model_version": row.model_version,
-        "network": spec["network"],
-        "data": spec["data"],
-        "hyperparameters": spec["hyperparameters"],
-        "seed": spec["seed"],
+        "ingest": None
+        if trains
+        else {"dataset": spec["dataset"], "options": spec["options"], "source": spec["source"]},
+        "network": spec.get("network"),
+        "data": spec.get("data"),
+        "hyperparameters": spec.get("hyperparameters"),
+        "seed": spec.get("seed"),
         "device": row.device,
         "priority": row.priority,
         "metadata": row.labels,
         "checkpoint_seconds": row.checkpoint_seconds,
         "max_attempts": row.max_attempts,
         "timeout_seconds": row.timeout_seconds,
-        "parameters": row.parameters,
+        "parameters": row.parameters if trains else None,
         "memory_bytes": row.memory_bytes,
-        "flops_per_sample": row.flops,
+        "flops_per_sample": row.flops if trains else None,
         "layers": None,
         "progress": _progress(row.progress),
         "attempt": row.attempt,
@@ -105,9 +111,10 @@ def _progress(stored: dict[str, Any] | None) -> objects.Progress | None:
         return None
     step, total = stored["step"], stored.get("total_steps")
     return {
+        "stage": stored.get("stage"),
         "step": step,
         "total_steps": total,
-        "epoch": stored["epoch"],
+        "epoch": stored.get("epoch"),
         "epochs": stored.get("epochs"),
         "ratio": min(1.0, step / total) if total else None,
     }
@@ -156,12 +163,14 @@ def dataset(row: Dataset) -> objects.Dataset:
         "kind": row.kind,
         "created_at": row.created_at,
         "shape": row.shape,
+        "lengths": row.lengths,
         "dtype": row.dtype,
         "classes": row.classes,
         "splits": row.splits,
         "size_bytes": row.size,
         "sha256": row.sha256,
         "source": row.source,
+        "findings": row.findings,
     }
 
 
@@ -229,8 +238,8 @@ def alias_move(row: AliasMove) -> objects.AliasMove:
     }
 
 
-def worker(row: Worker, at: datetime, running: Sequence[tuple[str, str]], tenant: str) -> objects.Worker:
-    """A worker at a time of the database's clock; ``running`` are (id, tenant) of the jobs that it holds."""
+def worker(row: Worker, at: datetime, running: Sequence[tuple[str, str, str]], tenant: str) -> objects.Worker:
+    """A worker at a time of the database's clock; ``running`` are (id, tenant, kind) of its jobs."""
     return {
         "object": "worker",
         "id": row.id,
@@ -239,14 +248,14 @@ def worker(row: Worker, at: datetime, running: Sequence[tuple[str, str]], tenant
         "pid": row.pid,
         "status": cast(Literal["online", "stopping", "offline"], fleet.status(row, at)),
         "slots": row.slots,
-        "busy": len(running),
+        "busy": sum(lane_of(kind) == "long" for _, _, kind in running),
         "devices": row.devices,
         "memory_bytes": row.memory_bytes,
         "threads": row.threads,
         "started_at": row.started_at,
         "seen_at": row.seen_at,
         "versions": row.versions,
-        "jobs": [job_id for job_id, owner in running if owner == tenant],
+        "jobs": [job_id for job_id, owner, _ in running if owner == tenant],
     }
 
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
-from api.answers import problems
+from api.answers import problems, without_null
 from api.auth import COOKIE
 from api.errors import STATUS, allowed_methods
 from api.objects import Predictions
@@ -72,7 +72,7 @@ def complete(document: dict[str, Any], keys_required: bool) -> dict[str, Any]:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             for parameter in operation.get("parameters", []):
-                parameter["schema"] = _without_null(parameter["schema"])
+                parameter["schema"] = without_null(parameter["schema"])
             codes = ["forbidden", "internal", "unavailable"]
             if (method, path) not in OPEN:
                 operation["security"] = asked if keys_required else [{}, *asked]
@@ -87,14 +87,6 @@ def complete(document: dict[str, Any], keys_required: bool) -> dict[str, Any]:
                 if method == "head":
                     response.pop("content", None)
     return document
-
-
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """What may be left out cannot be sent as null: there is no null outside of JSON."""
-    kinds = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
-    if len(kinds) != 1:
-        return schema
-    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **kinds[0]}
 
 
 def _add(responses: dict[str, Any], codes: list[str]) -> None:

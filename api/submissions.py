@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from api import express, objects
-from core import idempotency, jobs
+from core import fleet, idempotency, jobs
 from core.broker import Tickets
 from core.db import Database
 from core.errors import EpochdError, NotFound
@@ -119,6 +119,14 @@ def _digest(request: TrainJob) -> str:
     """SHA-256 of the canonical JSON: sorted keys, every default written out."""
     canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def wake(database: Database, tickets: Tickets, job_id: str, device: str) -> None:
+    """Send the ticket of a job to the workers that can run it. After the commit."""
+    with database.reading() as session:
+        online = kinds(fleet.online(session))
+    for queue in queues_for(device, online):
+        tickets.send(job_id, queue)
 
 
 def find(session: Session, tenant: str, job_id: str) -> Job:

@@ -30,18 +30,52 @@ def write(database: Database, pieces: Iterable[bytes]) -> tuple[str, int]:
 
     The caller must point a row at the blob within the hour, in a transaction that calls :func:`touch`.
     """
-    blob_id = ids.new("blob")
-    with database.transaction() as session:
-        session.add(Blob(id=blob_id, touched_at=now(session)))
-    digest, size, stored = hashlib.sha256(), 0, 0
-    for number, chunk in enumerate(_rechunk(pieces)):
-        digest.update(chunk)
-        codec, data = _pack(chunk)
+    writer = Writer(database)
+    for piece in pieces:
+        writer.write(piece)
+    return writer.publish()
+
+
+class Writer:
+    """A blob in the making, for bytes that arrive in pieces. End it with :meth:`publish` or :meth:`abandon`.
+
+    One that is left without either is swept after an hour.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.size = 0
+        self._database, self._id = database, ids.new("blob")
+        self._buffer = bytearray()
+        self._digest, self._number, self._stored = hashlib.sha256(), 0, 0
         with database.transaction() as session:
-            session.add(BlobChunk(blob_id=blob_id, number=number, codec=codec, data=data))
-            session.execute(update(Blob).where(Blob.id == blob_id).values(touched_at=now(session)))
-        size, stored = size + len(chunk), stored + len(data)
-    return _publish(database, blob_id, digest.hexdigest(), size, stored), size
+            session.add(Blob(id=self._id, touched_at=now(session)))
+
+    def write(self, piece: bytes) -> None:
+        """Add bytes; every full MiB is stored at once."""
+        self.size += len(piece)
+        self._buffer += piece
+        while len(self._buffer) >= CHUNK_BYTES:
+            self._store(bytes(self._buffer[:CHUNK_BYTES]))
+            del self._buffer[:CHUNK_BYTES]
+
+    def publish(self) -> tuple[str, int]:
+        """Make it visible; its SHA-256 (hex) and its size. See :func:`write` for what the caller owes."""
+        if self._buffer:
+            self._store(bytes(self._buffer))
+        sha256 = _publish(self._database, self._id, self._digest.hexdigest(), self.size, self._stored)
+        return sha256, self.size
+
+    def abandon(self) -> None:
+        """Delete what was stored."""
+        _erase(self._database, self._id)
+
+    def _store(self, chunk: bytes) -> None:
+        self._digest.update(chunk)
+        codec, data = _pack(chunk)
+        with self._database.transaction() as session:
+            session.add(BlobChunk(blob_id=self._id, number=self._number, codec=codec, data=data))
+            session.execute(update(Blob).where(Blob.id == self._id).values(touched_at=now(session)))
+        self._number, self._stored = self._number + 1, self._stored + len(data)
 
 
 def write_file(database: Database, path: Path) -> tuple[str, int]:
@@ -59,17 +93,6 @@ def _pack(chunk: bytes) -> tuple[str, bytes]:
         if len(packed) < WORTH * len(chunk):
             return "zlib", packed
     return "raw", chunk
-
-
-def _rechunk(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    buffer = bytearray()
-    for piece in pieces:
-        buffer += piece
-        while len(buffer) >= CHUNK_BYTES:
-            yield bytes(buffer[:CHUNK_BYTES])
-            del buffer[:CHUNK_BYTES]
-    if buffer:
-        yield bytes(buffer)
 
 
 def _publish(database: Database, blob_id: str, sha256: str, size: int, stored: int) -> str:

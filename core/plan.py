@@ -7,9 +7,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from core import plan_augment
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import BYTES, Layer, PlanError, Sample, Shape
-from core.specs import Cnn, TrainSpec
+from core.specs import Cnn, Data, TrainSpec
 
 __all__ = ["FULL_BATCH_CHUNK", "Layer", "Plan", "PlanError", "Sample", "make"]
 
@@ -24,16 +25,26 @@ _BASE_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Plan:
-    """The layers of a network in order. ``input`` is one sample after preprocessing, ``outputs`` the classes."""
+    """The layers of a network in order. ``input`` is one sample after preprocessing, ``outputs`` the classes.
+
+    ``variable``: the network reads sequences with their lengths; ``input`` has the longest, and longer ones work too.
+    """
 
     layers: tuple[Layer, ...]
     input: Shape
     outputs: int
+    variable: bool = False
 
     @property
     def parameters(self) -> int:
         """Numbers that training changes."""
         return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Token ids that the network reads; null where it reads no texts."""
+        first = self.layers[0]
+        return int(first.options["vocabulary"]) if first.kind == "embedding" else None
 
     @property
     def flops(self) -> int:
@@ -83,15 +94,32 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
             f"give one weight for each of the {sample.classes} classes (there are {len(weights)})",
         )
     if spec.data.normalise == "unit" and sample.kind != "image":
-        raise PlanError("#/data/normalise", "unit scales pixels; use standard or none for sequences of numbers")
-    shape = network_input(sample, spec.data.resize)
-    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.classes).layers)
-    plan = Plan(layers, shape, sample.classes)
+        raise PlanError("#/data/normalise", "unit scales pixels; leave normalise out, or use none")
+    _check_text_options(spec.data, sample)
+    shape = network_input(sample, spec.data)
+    if spec.data.augment is not None:
+        plan_augment.check(spec.data.augment, sample.kind, shape)
+    text = sample.kind == "text"
+    vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if text else 0
+    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.classes, vocabulary).layers)
+    plan = Plan(layers, shape, sample.classes, text or sample.lengths is not None)
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):
         if number > _MOST:
             raise PlanError("#/network", f"the network would have {number:,} {name}; make its layers smaller")
     _check_batch_norm(spec, plan)
     return plan
+
+
+def _check_text_options(data: Data, sample: Sample) -> None:
+    """Options of texts would do nothing to other samples, which nobody who gives them expects."""
+    if sample.kind == "text":
+        if data.resize is not None:
+            raise PlanError("#/data/resize", "only images can be resized; leave resize out")
+        return
+    usual = Data()
+    for name in ("tokens", "vocabulary", "max_length", "lowercase", "nfc"):
+        if getattr(data, name) != getattr(usual, name):
+            raise PlanError(f"#/data/{name}", f"{name} is for texts, and these samples are {sample.kind}; leave it out")
 
 
 def _check_batch_norm(spec: TrainSpec, plan: Plan) -> None:

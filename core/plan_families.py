@@ -3,16 +3,14 @@
 from collections.abc import Callable
 
 from core.plan_layers import MONOTONE, PlanError, Sample, Sequence, Shape
-from core.specs import Cnn, ConvStage, Network, Rnn
+from core.specs import Cnn, ConvStage, Data, Network, Rnn
 
-Layout = Callable[[Network, Shape, int], Sequence]
-"""(network, input shape, classes) -> its layers."""
+Layout = Callable[[Network, Shape, int, int], Sequence]
+"""(network, input shape, classes, token ids) -> its layers; token ids is 0 where there are none."""
 FAMILIES: dict[str, Layout] = {}
 
 
-def family(
-    name: str,
-) -> Callable[[Callable[[Network, Shape, int], Sequence]], Callable[[Network, Shape, int], Sequence]]:
+def family(name: str) -> Callable[[Layout], Layout]:
     """Register the function that lays out the networks of a family."""
 
     def register(layout: Layout) -> Layout:
@@ -22,21 +20,25 @@ def family(
     return register
 
 
-def network_input(sample: Sample, resize: list[int] | None) -> Shape:
-    """The shape of one sample after preprocessing."""
-    if resize is None:
+def network_input(sample: Sample, data: Data) -> Shape:
+    """The shape of one sample after preprocessing; of what varies in length, the longest that may come."""
+    if sample.kind == "text":
+        bytes_a_character = 4 if data.tokens == "byte" else 1
+        most = data.text_length if sample.lengths is None else bytes_a_character * max(1, sample.lengths[1])
+        return (min(data.text_length, most),)
+    if data.resize is None:
         return sample.shape
     if sample.kind != "image":
         raise PlanError("#/data/resize", "only images can be resized; leave resize out")
-    return (resize[0], resize[1], sample.shape[2])
+    return (data.resize[0], data.resize[1], sample.shape[2])
 
 
 @family("cnn")
-def cnn(network: Network, shape: Shape, classes: int) -> Sequence:
+def cnn(network: Network, shape: Shape, classes: int, vocabulary: int) -> Sequence:
     """Stages of convolution, then flatten (or a global pool), then dense layers."""
     assert isinstance(network, Cnn)
     if len(shape) != 3:
-        raise PlanError("#/network/family", "a cnn reads images, and these samples are sequences of numbers; use rnn")
+        raise PlanError("#/network/family", "a cnn reads images, and these samples are sequences; use rnn")
     layers = Sequence(shape)
     for index, stage in enumerate(network.stages):
         _stage(layers, stage, f"#/network/stages/{index}")
@@ -50,10 +52,14 @@ def cnn(network: Network, shape: Shape, classes: int) -> Sequence:
 
 
 @family("rnn")
-def rnn(network: Network, shape: Shape, classes: int) -> Sequence:
-    """Recurrent layers over a sequence, or over an image's rows; a readout, then dense layers."""
+def rnn(network: Network, shape: Shape, classes: int, vocabulary: int) -> Sequence:
+    """Recurrent layers over a sequence, an image's rows, or a text's embedded tokens; a readout, then dense layers."""
     assert isinstance(network, Rnn)
     layers = Sequence(shape)
+    if vocabulary:
+        layers.embedding(vocabulary, network.embedding_size)
+    elif network.embedding is not None:
+        raise PlanError("#/network/embedding", "only the tokens of texts are embedded; leave embedding out")
     if len(shape) == 3:
         layers.rows()
     layers.recurrent(network.cell, network.hidden, network.layers, network.bidirectional, network.dropout)

@@ -33,12 +33,16 @@ class PlanError(Invalid):
 class Sample:
     """What a data set's row says about its samples: their raw shape and the number of classes.
 
-    An image is (height, width, channels), a series (time, features).
+    An image is (height, width, channels), a series (time, features), a text (). ``lengths`` are the shortest and the
+    longest, in steps or characters, where they differ (null for a text: not known). ``vocabulary`` counts the token ids
+    of texts; null while training has not chosen them yet, which plans for the most that the spec allows.
     """
 
-    kind: Literal["image", "series"]
+    kind: Literal["image", "series", "text"]
     shape: Shape
     classes: int
+    lengths: tuple[int, int] | None = None
+    vocabulary: int | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,11 @@ class Sequence:
         """An image as a sequence, row by row from the top: (height, width, channels) -> (height, width * channels)."""
         height, width, channels = self.shape
         self._add("rows", (height, width * channels))
+
+    def embedding(self, vocabulary: int, size: int) -> None:
+        """A learned vector for each token id: (time) -> (time, size)."""
+        (time,) = self.shape
+        self._add("embedding", (time, size), parameters=vocabulary * size, vocabulary=vocabulary)
 
     def recurrent(self, cell: str, hidden: int, layers: int, bidirectional: bool, dropout: float) -> None:
         """All recurrent layers; ``dropout`` acts between them. Both directions' states are joined, forward first."""

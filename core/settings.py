@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     require_keys: Literal["auto", "always"] = "auto"
     bootstrap_key_file: Path | None = None
     max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    max_upload_bytes: int = Field(default=16 * 2**30, ge=1024)
     max_in_flight: int = Field(default=256, ge=1)
     worker_name: str = ""
     worker_slots: int = Field(default=1, ge=1, le=256)

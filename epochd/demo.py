@@ -105,7 +105,7 @@ def _table(jobs: Sequence[Job]) -> Table:
 
 
 def _predict(client: Client, console: Console, jobs: Sequence[Job]) -> None:
-    samples = _different(client, jobs[0]["dataset"]["id"], DIGITS)
+    samples = _different(client, "digits", DIGITS)
     inputs = [sample["values"] for sample in samples]
     answers = {
         str(job["model"]): client.predict(f"{job['model']}:{job['model_version']}", inputs, top=1) for job in jobs

@@ -33,7 +33,7 @@ class Run:
     @classmethod
     def of(cls, job: Job) -> "Run":
         """Begin with what the job itself says."""
-        run = cls(status=job["status"], epochs=job["hyperparameters"].get("epochs"))
+        run = cls(status=job["status"], epochs=(job["hyperparameters"] or {}).get("epochs"))
         if job["progress"] is not None:
             run.step, run.total_steps = job["progress"]["step"], job["progress"]["total_steps"]
             run.epochs = job["progress"]["epochs"]

@@ -1,31 +1,18 @@
-"""The client's calls about data sets, models and predictions."""
+"""The client's calls about models and predictions."""
 
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from epochd.calls import Calls, segment
 from epochd.errors import ApiError
-from epochd.resources import Alias, AliasMove, Dataset, Model, ModelVersion, Prediction, Sample
+from epochd.resources import Alias, AliasMove, Model, ModelVersion, Prediction
 
 
 class ModelCalls(Calls):
-    """Look at data sets and models, move aliases, ask for predictions."""
-
-    def datasets(self, *, name: str | None = None) -> Iterator[Dataset]:
-        """The data sets."""
-        return self._pages("/v1/datasets", {"name": name})
-
-    def dataset(self, ref: str) -> Dataset:
-        """One data set by id, name, or name@version."""
-        dataset: Dataset = self._transport.json("GET", f"/v1/datasets/{segment(ref)}")
-        return dataset
-
-    def samples(self, ref: str, *, split: Literal["train", "test"] = "test") -> Iterator[Sample]:
-        """The raw samples of a split, in order."""
-        return self._pages(f"/v1/datasets/{segment(ref)}/samples", {"split": split})
+    """Look at models, move aliases, ask for predictions."""
 
     def models(self) -> Iterator[Model]:
         """The registered models."""
@@ -87,15 +74,18 @@ class ModelCalls(Calls):
         """Ask a model (``name``, ``name@alias`` or ``name:version``).
 
         Args:
-            inputs: raw samples as nested lists in the data set's shape, values 0-255.
+            inputs: raw samples: nested lists in the data set's shape (pixels 0-255), or strings for a model of texts.
             image: instead of ``inputs``, one PNG, JPEG, BMP or WebP image: its bytes, or the path of a file.
             top: keep only the ``top`` largest probabilities of each answer.
 
         Raises:
-            ValueError: not exactly one of ``inputs`` and ``image`` was given, or the image is of no known format.
+            ValueError: not exactly one of ``inputs`` and ``image`` was given, ``inputs`` is one string and no list, or
+                the image is of no known format.
         """
         if (inputs is None) == (image is None):
             raise ValueError("give either inputs or image")
+        if isinstance(inputs, str):
+            raise ValueError("inputs is a list of samples: put the text into a list")
         path, params = f"/v1/models/{quote(model, safe='@:')}:predict", {"top": top}
         if image is None:
             body = {"inputs": list(inputs or ())}

@@ -25,9 +25,12 @@ class Layer(TypedDict):
 
 
 class Progress(TypedDict):
+    """An ingest names the ``stage`` whose steps it counts."""
+
+    stage: str | None
     step: int
     total_steps: int | None
-    epoch: int
+    epoch: int | None
     epochs: int | None
     ratio: float | None
 
@@ -54,6 +57,14 @@ class JobError(TypedDict):
     detail: dict[str, Any]
 
 
+class Ingest(TypedDict):
+    """What an ingest was asked for."""
+
+    dataset: str
+    options: dict[str, Any]
+    source: str
+
+
 class Scores(TypedDict):
     accuracy: float
     loss: float
@@ -76,7 +87,11 @@ class Result(TypedDict):
 
 
 class Job(TypedDict):
-    """A job. ``layers`` is null in lists; times are RFC 3339 in UTC."""
+    """A job. ``layers`` is null in lists; times are RFC 3339 in UTC.
+
+    What only a training has (network, hyperparameters, parameters, ...) is null for an ingest, whose ``dataset`` is
+    what it made.
+    """
 
     id: str
     object: Literal["job"]
@@ -87,22 +102,23 @@ class Job(TypedDict):
     started_at: str | None
     finished_at: str | None
     estimated_finish: str | None
-    dataset: DatasetRef
+    dataset: DatasetRef | None
+    ingest: Ingest | None
     model: str | None
     model_version: int | None
-    network: dict[str, Any]
-    data: dict[str, Any]
-    hyperparameters: dict[str, Any]
-    seed: int
+    network: dict[str, Any] | None
+    data: dict[str, Any] | None
+    hyperparameters: dict[str, Any] | None
+    seed: int | None
     device: str
     priority: int
     metadata: dict[str, str]
     checkpoint_seconds: float
     max_attempts: int
     timeout_seconds: float | None
-    parameters: int
+    parameters: int | None
     memory_bytes: int
-    flops_per_sample: int
+    flops_per_sample: int | None
     layers: list[Layer] | None
     progress: Progress | None
     attempt: int
@@ -113,7 +129,8 @@ class Job(TypedDict):
     resume: Literal["exact", "approximate"] | None
     resume_reason: str | None
     error: JobError | None
-    result: Result | None
+    result: dict[str, Any] | None
+    """Of a training: :class:`Result`. Of an ingest: splits, findings, seconds."""
     last_seq: int
 
 
@@ -177,12 +194,14 @@ class Dataset(TypedDict):
     kind: str
     created_at: str
     shape: list[int]
+    lengths: list[int] | None
     dtype: str
     classes: list[str]
     splits: dict[str, int]
     size_bytes: int
     sha256: str
     source: str
+    findings: dict[str, Any] | None
 
 
 class Sample(TypedDict):

@@ -3,7 +3,7 @@
 import ipaddress
 import json
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -73,11 +73,13 @@ class Transport:
         *,
         params: Mapping[str, Any] | None = None,
         body: object = None,
-        content: bytes | None = None,
+        content: bytes | Callable[[], Iterator[bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
     ) -> httpx.Response:
         """Send and return the whole answer. ``body`` is sent as JSON; None in ``params`` is left out.
+
+        ``content`` is sent as it is; a function is called for each try, and gives the pieces of one too large to hold.
 
         Raises:
             ApiError: the service refused.
@@ -91,7 +93,8 @@ class Transport:
         query = {name: value for name, value in (params or {}).items() if value is not None}
         for pause in (*PAUSES, None):
             try:
-                response = self._http.request(method, path, params=query, content=content, headers=sent_headers)
+                sent = content() if callable(content) else content
+                response = self._http.request(method, path, params=query, content=sent, headers=sent_headers)
             except httpx.TransportError as error:
                 never_left = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
                 if pause is None or not (again or never_left):

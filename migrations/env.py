@@ -10,6 +10,7 @@ from core.db import Database
 from core.settings import Settings
 from core.tables import Base
 from core.tables.base import UtcDateTime
+from migrations.upgrade import unchained
 
 
 def render(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
@@ -34,7 +35,7 @@ if given is not None:
     run(given)
 else:
     database = Database(context.get_x_argument(as_dictionary=True).get("url") or Settings().database)
-    with database.engine.connect() as own:
+    with database.engine.connect() as own, unchained(own):
         run(own)
         own.commit()
     database.close()

@@ -9,13 +9,30 @@ BATCH = 512
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, inputs: Tensor, prepare: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-    """Logits [N, classes] in evaluation mode, in fp32; ``prepare`` makes network input of a batch of ``inputs``."""
+def predict(
+    network: nn.Module,
+    inputs: Tensor,
+    prepare: Callable[[Tensor], Tensor] | None = None,
+    lengths: Tensor | None = None,
+) -> Tensor:
+    """Logits [N, classes] in evaluation mode, in fp32; ``prepare`` makes network input of a batch of ``inputs``.
+
+    Sequences with ``lengths`` [N] are computed from short to long, each batch no longer than its longest.
+    """
     was_training = network.training
     network.eval()
-    parts = [network(prepare(batch) if prepare else batch) for batch in torch.split(inputs, BATCH)]
+    if lengths is None:
+        parts = [network(prepare(batch) if prepare else batch) for batch in torch.split(inputs, BATCH)]
+        logits = torch.cat(parts)
+    else:
+        order = lengths.argsort(stable=True)
+        parts = []
+        for chosen in torch.split(order, BATCH):
+            batch, known = inputs[:, : int(lengths[chosen[-1]])][chosen], lengths[chosen]
+            parts.append(network(prepare(batch) if prepare else batch, known))
+        logits = torch.cat(parts)[order.argsort()]
     network.train(was_training)
-    return torch.cat(parts)
+    return logits
 
 
 def scores(logits: Tensor, targets: Tensor) -> dict[str, float]:

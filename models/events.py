@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.encode import Preprocessing
+from core.plan import Plan
 from models.checkpoint import Checkpoint
 
 
@@ -15,7 +16,7 @@ class Started:
     total_steps: int | None
     epochs: int | None
     steps_per_epoch: int
-    parameters: int
+    plan: Plan
     threads: int
     device: str
     exact: bool
@@ -85,6 +86,7 @@ class Finished:
     test: dict[str, float]
     confusion_matrix: list[list[int]]
     preprocessing: Preprocessing
+    plan: Plan
 
 
 Event = Started | FirstStep | Metrics | Checkpointed | Paused | StopStep | Finished

@@ -17,6 +17,7 @@ from core.jobs.submit import make_plan
 from core.specs import TrainJob
 from core.tables import Dataset, Job, Worker
 from models.data.splits import load
+from models.events import Finished
 from models.export import export
 from models.networks import Network, build
 
@@ -68,19 +69,21 @@ class Player:
                 progress = {"step": step, "total_steps": 1000, "epoch": 1, "epochs": 2}
                 jobs.record(session, claim.lease, [jobs.Points(points)], progress=progress)
 
-    def finish(self, claim: jobs.Claim, *, ready: bool = True) -> Played:
-        """Store a checkpoint of freshly made weights and succeed with them as the next version of the job's model."""
+    def finish(self, claim: jobs.Claim, *, ready: bool = True, trained: Finished | None = None) -> Played:
+        """Store a checkpoint of fresh (or ``trained``) weights and succeed with them as the model's next version."""
         with self.database.reading() as session:
             job = session.get_one(Job, claim.lease.job_id)
             dataset = session.get_one(Dataset, job.dataset_id)
         request = TrainJob.model_validate(job.spec)
-        plan = make_plan(request, dataset)
+        plan = trained.plan if trained else make_plan(request, dataset)
         torch.manual_seed(request.seed)
         network = build(plan).eval()
+        if trained:
+            network.load_state_dict(trained.best.weights)
         contiguous = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         weights, _ = blobs.write(self.database, [save_tensors(contiguous, metadata={"format": "pt"})])
         onnx, _ = blobs.write(self.database, [export(plan, network.state_dict())])
-        preprocessing = self._preprocessing(request, dataset)
+        preprocessing = trained.preprocessing if trained else self._preprocessing(request, dataset)
         entry = jobs.CheckpointEntry(
             step=10, epoch=1, best=True, last=True, metrics={}, weights_sha256=weights, state_sha256=weights
         )
@@ -103,8 +106,10 @@ class Player:
             number = jobs.succeed(session, claim.lease, result, version if claim.model else None)
         return Played(job.id, number, network, preprocessing)
 
-    def train(self, model: str | None = None, *, ready: bool = True, **fields: Any) -> Played:
-        """Submit the smallest job and end it well."""
+    def train(
+        self, model: str | None = None, *, ready: bool = True, trained: Finished | None = None, **fields: Any
+    ) -> Played:
+        """Submit the smallest job and end it well; ``trained`` elsewhere, on any data of ten classes."""
         body = {
             "dataset": "digits",
             "network": {"family": "rnn", "hidden": 8},
@@ -116,7 +121,7 @@ class Player:
             jobs.submit(session, "default", TrainJob.model_validate(body))
         claim = self.claim()
         self.measure(claim, range(1, 4))
-        return self.finish(claim, ready=ready)
+        return self.finish(claim, ready=ready, trained=trained)
 
     def _preprocessing(self, request: TrainJob, dataset: Dataset) -> Preprocessing:
         size = (request.data.resize[0], request.data.resize[1]) if request.data.resize else None

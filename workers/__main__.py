@@ -10,7 +10,7 @@ from workers.app import app, settings
 
 
 def main() -> None:
-    """Start Celery with a thread for every slot."""
+    """Start Celery with a thread for every slot, the small one too."""
     log.configure(settings.log_level, settings.log_format)
     # Celery warns root because of pickle, which is off here. Our own lines say what runs; Celery's would repeat them.
     warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -21,7 +21,7 @@ def main() -> None:
             "--quiet",
             "worker",
             "--pool=threads",
-            f"--concurrency={settings.worker_slots}",
+            f"--concurrency={settings.worker_slots + 1}",  # one for short work
             f"--hostname={settings.worker_name or 'epochd'}@%h",
             f"--loglevel={settings.log_level}",
             "--without-gossip",

@@ -8,7 +8,7 @@ from typing import Any
 from celery import signals
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import log
+from core import jobs, log
 from core.broker import TASK, celery_app
 from core.settings import Settings
 from workers import supervisor
@@ -24,16 +24,25 @@ SLOT_FREE_SECONDS = 0.02
 
 @app.task(name=TASK)
 def run_waiting(job_id: str) -> None:
-    """A ticket: somebody waits. Claim and run jobs until none that fits is left; the id is only for the log."""
-    runtime = _runtime[0]
-    while True:
-        claimed = time.monotonic()
-        with runtime.claim() as found:
-            if found is None:
-                return
-            claim, device = found
-            log.get(__name__).info("claimed", job=claim.lease.job_id, attempt=claim.lease.attempt, ticket=job_id)
-            supervisor.run(runtime, claim, device, claimed)
+    """A ticket: somebody waits. Claim and run jobs until none that fits is left; the id is only for the log.
+
+    Whoever frees a slot looks into that slot's line first, so that a job whose ticket found no free slot is not left.
+    """
+    lanes: list[jobs.Lane] = ["short", "long"]
+    while (ran := next((lane for lane in lanes if _run_next(_runtime[0], lane, job_id)), None)) is not None:
+        lanes.sort(key=lambda lane: lane != ran)
+
+
+def _run_next(runtime: Runtime, lane: jobs.Lane, ticket: str) -> bool:
+    """Run the next job of a line; false if there is none, or no free slot for it."""
+    claimed = time.monotonic()
+    with runtime.claim(lane) as found:
+        if found is None:
+            return False
+        claim, device = found
+        log.get(__name__).info("claimed", job=claim.lease.job_id, attempt=claim.lease.attempt, ticket=ticket)
+        supervisor.run(runtime, claim, device, claimed)
+    return True
 
 
 @signals.setup_logging.connect

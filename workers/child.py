@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+WORK = {"train": "training", "ingest": "ingest"}
+
 
 class Control:
     """What the supervisor tells the child: go on until a deadline, pause, this checkpoint is stored."""
@@ -60,7 +62,7 @@ def main(task: dict[str, Any], reports: Connection, orders: Connection, output: 
         # By name: the worker's main process imports this module and must stay free of torch.
         importlib.import_module(f"workers.{task['kind']}").run(task, control, report)
     except BaseException as error:
-        explained = _explain(error)
+        explained = _explain(error, task["kind"])
         report(type="error", **explained)
         if explained["code"] == "internal":
             raise  # the traceback goes to the job's log
@@ -91,16 +93,20 @@ def _settle(output: Connection, name: str) -> ctypes.CDLL:
     return libc
 
 
-def _explain(error: BaseException) -> dict[str, Any]:
+def _explain(error: BaseException, kind: str) -> dict[str, Any]:
     """The error as the user sees it: a stable code, a sentence, and whether another attempt may help."""
+    from core.ingest import Refused
+
     from core.errors import EpochdError
     from models.events import Diverged
 
     text = str(error) or type(error).__name__
+    if isinstance(error, Refused):
+        return {"code": "invalid_data", "message": text, "retryable": False, "detail": {"findings": error.detail}}
     if isinstance(error, Diverged):
         return {"code": "diverged", "message": text, "retryable": False, "detail": {"step": error.step}}
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
-        return {"code": "out_of_memory", "message": f"The training ran out of memory: {text}", "retryable": False}
+        return {"code": "out_of_memory", "message": f"The {WORK[kind]} ran out of memory: {text}", "retryable": False}
     if isinstance(error, ValueError | EpochdError):
         return {"code": "invalid_data", "message": text, "retryable": False}
     if isinstance(error, OSError):

@@ -30,7 +30,7 @@ def crash(code: int, reported: dict[str, Any] | None, memory: Watch, detail: dic
     if code == FORKSERVER_LOST:
         return error("crashed", "The process that starts trainings was lost.", True, **detail)
     how = f"was ended by {detail['signal']}" if code < 0 else f"ended with exit code {code}"
-    return error("crashed", f"The training process {how}.", True, **detail)
+    return error("crashed", f"The job's process {how}.", True, **detail)
 
 
 def _signal_name(number: int) -> str:

@@ -11,13 +11,15 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import blobs, jobs, log
+from core.catalog.datasets import NewDataset
 from core.catalog.models import NewVersion
 from core.db import Database
 from core.errors import LeaseLost
 from core.jobs import CheckpointEntry, Claim, Event, Points
 from core.tables import Job
+from workers import messages
+from workers.messages import Message
 
-Message = dict[str, Any]
 RETRY_SECONDS = 0.5
 MOST_WAITING = 200
 MOST_TOGETHER = 64
@@ -74,7 +76,7 @@ class Recorder:
         while (batch := self._take()) is not None:
             if self.lost or self.failure is not None:
                 continue
-            if self._dropping and batch[0]["type"] in ("checkpoint", "finished"):
+            if self._dropping and batch[0]["type"] in ("checkpoint", "finished", "ingested"):
                 continue
             try:
                 self._write(batch)
@@ -90,13 +92,13 @@ class Recorder:
         if message is None:
             return None
         batch, until = [message], time.monotonic() + LINGER_SECONDS
-        while batch[-1]["type"] in _SMALL and len(batch) < MOST_TOGETHER:
-            left = until - time.monotonic() if batch[-1]["type"] in _CAN_WAIT else 0.0
+        while batch[-1]["type"] in messages.SMALL and len(batch) < MOST_TOGETHER:
+            left = until - time.monotonic() if batch[-1]["type"] in messages.CAN_WAIT else 0.0
             try:
                 following = self._queue.get(timeout=max(0.0, left))
             except queue.Empty:
                 break
-            if following is None or following["type"] not in _SMALL:
+            if following is None or following["type"] not in messages.SMALL:
                 self._following.append(following)
                 break
             batch.append(following)
@@ -108,6 +110,8 @@ class Recorder:
                 self._checkpoint(batch[0])
             case "finished":
                 self._finish(batch[0])
+            case "ingested":
+                self._ingested(batch[0])
             case "paused":
                 self.paused_step = batch[0]["step"]
             case "error":
@@ -133,14 +137,16 @@ class Recorder:
         entries: list[Event | Points] = []
         changes: dict[str, Any] = {}
         for message in batch:
-            entries += _entries(message)
-            changes |= _changes(message)
+            entries += messages.entries(message)
+            changes |= messages.changes(message)
             if message["type"] == "started":
                 self._progress = {name: message[name] for name in ("step", "total_steps", "epoch", "epochs")}
             if "step" in message and message["type"] != "stop_step":
                 self._progress |= {"step": message["step"], "epoch": message.get("epoch", self._progress["epoch"])}
             if message["type"] == "stop_step":
                 self._progress["total_steps"] = message["step"]
+            if message["type"] == "stage":
+                entries += self._stage(message)
         if self._progress:  # a line may be printed before the training has started
             changes["progress"] = dict(self._progress)
 
@@ -150,16 +156,25 @@ class Recorder:
 
         self.patiently(write)
 
+    def _stage(self, message: Message) -> list[Event]:
+        """How far an ingest is; a stage that begins is told."""
+        began = self._progress.get("stage") != message["stage"]
+        self._progress = {"stage": message["stage"], "step": message["done"], "total_steps": message["total"]}
+        return [Event("stage", message["stage"], {"total": message["total"]})] if began else []
+
     def _blob(self, path: str) -> str:
-        sha256 = ""
+        return self._blob_and_size(path)[0]
+
+    def _blob_and_size(self, path: str) -> tuple[str, int]:
+        stored = ("", 0)
 
         def write() -> None:
-            nonlocal sha256
-            sha256, _ = blobs.write_file(self._database, Path(path))
+            nonlocal stored
+            stored = blobs.write_file(self._database, Path(path))
 
         self.patiently(write)
         Path(path).unlink()
-        return sha256
+        return stored
 
     def _checkpoint(self, message: Message) -> None:
         entry = CheckpointEntry(
@@ -205,6 +220,7 @@ class Recorder:
                 job = session.get_one(Job, self._claim.lease.job_id)
                 version = None
                 if job.model is not None:
+                    assert job.dataset_id is not None, "a training has a dataset"
                     version = NewVersion(
                         job_id=job.id,
                         dataset_id=job.dataset_id,
@@ -217,49 +233,27 @@ class Recorder:
                         metrics=metrics,
                         spec=job.spec,
                     )
-                jobs.succeed(session, self._claim.lease, _result(job, message, weights), version)
+                jobs.succeed(session, self._claim.lease, messages.result(job, message, weights), version)
 
         self.patiently(write)
         self.succeeded = True
 
+    def _ingested(self, message: Message) -> None:
+        sha256, size = self._blob_and_size(message["path"])
+        manifest, name = message["manifest"], self._claim.spec["dataset"]
+        new = NewDataset(
+            name=name, splits=message["splits"], findings=message["findings"], size=size, sha256=sha256, **manifest
+        )
 
-_CAN_WAIT = ("metrics", "log")
-_SMALL = ("started", "first_step", "stop_step", "warning", *_CAN_WAIT)
+        def write() -> None:
+            with self._database.transaction() as session:
+                job = session.get_one(Job, self._claim.lease.job_id)
+                result = {
+                    "splits": message["splits"],
+                    "findings": message["findings"],
+                    "seconds": messages.seconds(job),
+                }
+                jobs.ingested(session, self._claim.lease, new, result)
 
-
-def _entries(message: Message) -> list[Event | Points]:
-    match message["type"]:
-        case "started":
-            data = {name: message[name] for name in ("step", "steps_per_epoch", "total_steps", "threads", "device")}
-            threads = "1 thread" if message["threads"] == 1 else f"{message['threads']} threads"
-            text = f"Training on {message['device']} with {threads} from step {message['step']}."
-            inexact = [Event("warning", f"The resumed run is approximate: {message['reason']}.", {}, "warning")]
-            return [Event("started", text, data), *([] if message["exact"] else inexact)]
-        case "first_step":
-            data = {"step": message["step"], "seconds": message["seconds"]}
-            return [Event("first_step", f"Step {message['step']} is done.", data)]
-        case "metrics":
-            return [Points([(name, message["step"], value) for name, value in message["values"].items()])]
-        case "log":
-            return [Event("log", line, {"stream": "output", "line": line}) for line in message["lines"]]
-        case "warning":
-            return [Event("warning", message["message"], {}, "warning")]
-        case "stop_step":
-            text = f"The time given allows {message['step']} steps."
-            return [Event("stop_step", text, {"step": message["step"]})]
-    raise AssertionError(f"unknown message {message['type']}")
-
-
-def _changes(message: Message) -> dict[str, Any]:
-    """The columns of the job that a message sets."""
-    if message["type"] == "started":
-        exact = "exact" if message["exact"] else "approximate"
-        return {"resume": exact, "resume_reason": message["reason"], "threads": message["threads"]}
-    return {"stop_step": message["step"]} if message["type"] == "stop_step" else {}
-
-
-def _result(job: Job, message: Message, weights: str) -> dict[str, Any]:
-    kept = ("test", "validation", "best_step", "best_epoch", "stopped", "confusion_matrix", "classes")
-    took = job.ran_seconds + (time.time() - job.claimed_at.timestamp() if job.claimed_at else 0.0)
-    own = {"steps": message["step"], "epochs": message["epoch"], "seconds": round(took, 3), "weights_sha256": weights}
-    return {name: message[name] for name in kept} | own
+        self.patiently(write)
+        self.succeeded = True

@@ -27,7 +27,7 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.database = Database(settings.database, pool_size=4 + 3 * settings.worker_slots)
+        self.database = Database(settings.database, pool_size=4 + 3 * (settings.worker_slots + 1))
         self.forkserver = Forkserver()
         self.stopping = threading.Event()
         self.stopping_since: float | None = None
@@ -36,7 +36,9 @@ class Runtime:
         self.cache.mkdir(parents=True, exist_ok=True)
         self._tickets = Tickets(settings.broker_url)
         self._free_devices: list[str] = []
-        self._device_lock = threading.Lock()
+        self._free_slots: dict[jobs.Lane, int] = {"long": settings.worker_slots, "short": 1}
+        self._turned_away: set[jobs.Lane] = set()
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Warm the forkserver, join the fleet, begin to reconcile."""
@@ -79,25 +81,48 @@ class Runtime:
                 fleet.register(session, session.merge(self.worker))  # forgotten after a day of silence
 
     @contextmanager
-    def claim(self) -> Iterator[tuple[Claim, str] | None]:
-        """The next job for a slot of this worker, and its device: a GPU of its own if one is free and it takes one."""
-        if self.stopping.is_set():
-            yield None
-            return
-        with self._device_lock:
-            gpu = self._free_devices.pop(0) if self._free_devices else None
-        try:
-            kinds = {"cpu"} if gpu is None else {"cpu", "cuda"}
-            with self.database.transaction() as session:
-                claim = jobs.claim(session, self.worker, self.settings.lease_seconds, kinds)
-            if claim is None:
-                yield None
-            else:
-                yield claim, gpu if gpu is not None and claim.spec["device"] != "cpu" else "cpu"
-        finally:
+    def claim(self, lane: jobs.Lane) -> Iterator[tuple[Claim, str] | None]:
+        """The next job of a line, and its device: a GPU of its own if one is free and it takes one.
+
+        Nothing when no slot of that line is free: whoever holds one looks again when it is done.
+        """
+        while self._take_slot(lane):
+            gpu = self._take_gpu() if lane == "long" else None
+            devices = {"cpu"} if gpu is None else {"cpu", "cuda"}
+            try:
+                with self.database.transaction() as session:
+                    claim = jobs.claim(session, self.worker, self.settings.lease_seconds, devices, lane)
+                if claim is not None:
+                    yield claim, gpu if gpu is not None and claim.spec["device"] != "cpu" else "cpu"
+                    return
+            finally:
+                again = self._give_back(lane, gpu)
+            if not again:
+                break
+        yield None
+
+    def _take_slot(self, lane: jobs.Lane) -> bool:
+        with self._lock:
+            if self.stopping.is_set():
+                return False
+            if not self._free_slots[lane]:
+                self._turned_away.add(lane)
+                return False
+            self._turned_away.discard(lane)
+            self._free_slots[lane] -= 1
+            return True
+
+    def _take_gpu(self) -> str | None:
+        with self._lock:
+            return self._free_devices.pop(0) if self._free_devices else None
+
+    def _give_back(self, lane: jobs.Lane, gpu: str | None) -> bool:
+        """Free a slot; whether a ticket found none free meanwhile, so that its job may wait unseen."""
+        with self._lock:
+            self._free_slots[lane] += 1
             if gpu is not None:
-                with self._device_lock:
-                    self._free_devices.append(gpu)
+                self._free_devices.append(gpu)
+            return lane in self._turned_away
 
     def stop(self) -> None:
         """Begin to leave: claim nothing more; the supervisors hand their jobs back."""

@@ -8,17 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import blobs, jobs, log
+from core import jobs, log
 from core.errors import LeaseLost
 from core.jobs import Claim
-from core.specs import TrainJob
-from workers import child, ending, memory
+from workers import child, ending, memory, tasks
 from workers.forkserver import kill
 from workers.keeper import Keeper
 from workers.output import Output
@@ -83,7 +81,7 @@ def run(runtime: Runtime, claim: Claim, device: str, claimed: float) -> None:
     attempt = None
     try:
         scratch.mkdir()
-        attempt = _start(runtime, claim, keeper, _task(runtime, claim, keeper, scratch, device))
+        attempt = _start(runtime, claim, keeper, tasks.make(runtime, claim, scratch, device, keeper.deadline))
         _watch(runtime, attempt)
         _settle(runtime, attempt, logger)
     except LeaseLost:
@@ -99,33 +97,6 @@ def run(runtime: Runtime, claim: Claim, device: str, claimed: float) -> None:
             attempt.close(runtime)
         keeper.close()
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _task(runtime: Runtime, claim: Claim, keeper: Keeper, scratch: Path, device: str) -> dict[str, Any]:
-    """What the child needs, as plain data; its input files are fetched from the database."""
-    dataset = runtime.cache / f"{claim.dataset_sha256}.safetensors"
-    if not dataset.exists():
-        blobs.fetch(runtime.database, claim.dataset_sha256, dataset)
-    resume = []
-    if claim.resume is not None:
-        assert claim.resume.state_sha256 is not None, "the last checkpoint always has its state"
-        for name, sha256 in (("weights", claim.resume.weights_sha256), ("state", claim.resume.state_sha256)):
-            resume.append(str(scratch / f"resume-{name}.safetensors"))
-            blobs.fetch(runtime.database, sha256, Path(resume[-1]))
-    return {
-        "kind": claim.spec["kind"],
-        "name": claim.lease.job_id[-12:],
-        "spec": TrainJob.model_validate(claim.spec).training.model_dump(mode="json"),
-        "dataset": str(dataset),
-        "resume": resume,
-        "scratch": str(scratch),
-        "threads": claim.threads,
-        "device": device.partition(":")[0],
-        "visible": device.partition(":")[2],
-        "stop_step": claim.stop_step,
-        "checkpoint_seconds": claim.checkpoint_seconds,
-        "deadline": keeper.deadline,
-    }
 
 
 def _start(runtime: Runtime, claim: Claim, keeper: Keeper, task: dict[str, Any]) -> Attempt:
@@ -168,6 +139,8 @@ def _watch(runtime: Runtime, attempt: Attempt) -> None:
             attempt.kill("cancel")
         elif attempt.timeout is not None and time.monotonic() > attempt.timeout:
             attempt.kill("timeout")
+        elif runtime.stopping.is_set() and attempt.claim.kind != "train":
+            attempt.kill("stop")  # it has no checkpoint to wait for
         elif keeper.requested == "pause" or runtime.stopping.is_set():
             _pause(runtime, attempt)
         if keeper.deadline > attempt.sent_deadline:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core import plan
 from core.specs import TrainSpec
 from models import checkpoint, events, export, networks, training
 from models.data import splits
@@ -46,6 +45,9 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
                     total_steps=event.total_steps,
                     epochs=event.epochs,
                     steps_per_epoch=event.steps_per_epoch,
+                    parameters=event.plan.parameters,
+                    flops=event.plan.flops,
+                    vocabulary=event.plan.vocabulary,
                     threads=event.threads,
                     device=event.device,
                     exact=event.exact,
@@ -73,12 +75,12 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
             case events.Paused():
                 report(type="paused", step=event.step)
             case events.Finished():
-                report(type="finished", **_finish(event, spec, dataset, scratch))
+                report(type="finished", **_finish(event, dataset, scratch))
 
 
-def _finish(event: events.Finished, spec: TrainSpec, dataset: Dataset, scratch: Path) -> dict[str, Any]:
+def _finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str, Any]:
     """Export the best weights, check the export, and say how the run ended."""
-    onnx, reason = _export(event, spec, dataset)
+    onnx, reason = _export(event)
     path = scratch / "model.onnx"
     if onnx is not None:
         path.write_bytes(onnx)
@@ -100,14 +102,13 @@ def _finish(event: events.Finished, spec: TrainSpec, dataset: Dataset, scratch: 
     }
 
 
-def _export(event: events.Finished, spec: TrainSpec, dataset: Dataset) -> tuple[bytes | None, str | None]:
+def _export(event: events.Finished) -> tuple[bytes | None, str | None]:
     """The ONNX file, or why there is none: a training is not lost because its export fails."""
-    made = plan.make(spec, dataset.sample)
-    network = networks.build(made)
+    network = networks.build(event.plan)
     network.load_state_dict(event.best.weights)
     try:
-        onnx = export.export(made, event.best.weights)
+        onnx = export.export(event.plan, event.best.weights)
     except ValueError as error:
         return None, str(error)
-    reason = export.verify(onnx, network, made)
+    reason = export.verify(onnx, network, event.plan)
     return (onnx, None) if reason is None else (None, reason)

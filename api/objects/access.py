@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 
 class Worker(TypedDict):
-    """A worker process; ``jobs`` are those of yours that it runs, ``busy`` its slots in use."""
+    """A worker process; ``jobs`` are those of yours that it runs, ``busy`` its training slots in use."""
 
     object: Literal["worker"]
     id: str

@@ -15,7 +15,11 @@ class DatasetRef(TypedDict):
 
 
 class Dataset(TypedDict):
-    """An immutable version of a dataset; ``shape`` is that of one raw sample."""
+    """An immutable version of a dataset; ``shape`` is that of one raw sample.
+
+    ``lengths`` is [shortest, longest] where samples differ in length, else null. ``findings`` is what its ingest saw;
+    null for what is built in.
+    """
 
     object: Literal["dataset"]
     id: str
@@ -24,21 +28,23 @@ class Dataset(TypedDict):
     kind: str
     created_at: datetime
     shape: list[int]
+    lengths: list[int] | None
     dtype: str
     classes: list[str]
     splits: dict[str, int]
     size_bytes: int
     sha256: str
     source: str
+    findings: dict[str, Any] | None
 
 
 class Sample(TypedDict):
-    """One raw sample; ``values`` are nested lists of its shape (a single channel is left out)."""
+    """One raw sample; ``values`` are nested lists of its shape (a single channel is left out), or a text."""
 
     object: Literal["sample"]
     index: int
     label: str
-    values: list[Any]
+    values: list[Any] | str
 
 
 class Model(TypedDict):

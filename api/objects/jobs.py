@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 
 from api.objects.catalog import DatasetRef
 
+Kind = Literal["train", "ingest"]
 State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 
 
@@ -23,11 +24,15 @@ class Layer(TypedDict):
 
 
 class Progress(TypedDict):
-    """How far a job is. ``ratio`` 0-1 is null while the end is not known."""
+    """How far a job is. ``ratio`` 0-1 is null while the end is not known.
 
+    The steps of a training are those of its optimizer; an ingest names the ``stage`` whose steps it counts.
+    """
+
+    stage: str | None
     step: int
     total_steps: int | None
-    epoch: int
+    epoch: int | None
     epochs: int | None
     ratio: float | None
 
@@ -56,34 +61,48 @@ class Failure(TypedDict):
     detail: dict[str, Any]
 
 
+class Ingest(TypedDict):
+    """What an ingest was asked for."""
+
+    dataset: str
+    options: dict[str, Any]
+    source: str
+
+
 class Job(TypedDict):
-    """A job. ``layers`` is null in lists; ``queue`` is null unless the job is queued."""
+    """A job. ``layers`` is null in lists; ``queue`` is null unless the job is queued.
+
+    What only a training has, from ``network`` to ``seed`` and from ``parameters`` to ``layers``, is null for other
+    kinds. ``dataset`` is what a training reads; an ingest has it once it has made it, and says in ``ingest`` what was
+    asked for.
+    """
 
     id: str
     object: Literal["job"]
-    kind: Literal["train"]
+    kind: Kind
     status: State
     requested: Literal["cancel", "pause"] | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     estimated_finish: datetime | None
-    dataset: DatasetRef
+    dataset: DatasetRef | None
+    ingest: Ingest | None
     model: str | None
     model_version: int | None
-    network: dict[str, Any]
-    data: dict[str, Any]
-    hyperparameters: dict[str, Any]
-    seed: int
+    network: dict[str, Any] | None
+    data: dict[str, Any] | None
+    hyperparameters: dict[str, Any] | None
+    seed: int | None
     device: str
     priority: int
     metadata: dict[str, str]
     checkpoint_seconds: float
     max_attempts: int
     timeout_seconds: float | None
-    parameters: int
+    parameters: int | None
     memory_bytes: int
-    flops_per_sample: int
+    flops_per_sample: int | None
     layers: list[Layer] | None
     progress: Progress | None
     attempt: int

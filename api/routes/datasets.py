@@ -1,21 +1,18 @@
-"""Datasets, read only: which there are, and what is in them."""
+"""Datasets: which there are, what is in them, and deleting those that nobody uses."""
 
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from fastapi import APIRouter, Query, Request, Response
-from numpy.typing import NDArray
-from safetensors.numpy import load
+from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import select
 
 from api import express, objects
-from api.answers import NOT_MODIFIED, conditional, documented
+from api.answers import NOT_MODIFIED, conditional, documented, matches
 from api.deps import Caller, DatabaseDep
 from api.paging import LINK, IdCursor, Limit, NumberCursor, Page, page
+from api.samples import Samples, Value
 from core import blobs
 from core.catalog import datasets
-from core.db import Database
+from core.encode import image
 from core.errors import NotFound
 from core.specs import NAME_PATTERN
 from core.tables import Dataset
@@ -50,6 +47,22 @@ def get_dataset(request: Request, dataset: str, caller: Caller, database: Databa
         return conditional(request, express.dataset(datasets.find(session, caller.tenant, dataset)))
 
 
+@router.delete(
+    "/{dataset}",
+    status_code=204,
+    responses=documented(None, "not_found", "conflict", status=204, description="It is gone."),
+)
+def delete_dataset(dataset: str, caller: Caller, database: DatabaseDep) -> Response:
+    """Delete one version (name@version, or an id) that no job was run on and no model version was made from."""
+    with database.transaction() as session:
+        sha256 = datasets.delete(session, caller.tenant, dataset)
+    blobs.free(database, sha256)
+    return Response(status_code=204)
+
+
+Split = Annotated[Literal["train", "validation", "test"], Query()]
+
+
 @router.get(
     "/{dataset}/samples", responses=documented(Page[objects.Sample], "not_found", also=NOT_MODIFIED, headers=LINK)
 )
@@ -58,34 +71,52 @@ def list_samples(
     dataset: str,
     caller: Caller,
     database: DatabaseDep,
-    split: Annotated[Literal["train", "test"], Query()] = "test",
+    split: Split = "test",
     limit: Limit = 20,
     after: NumberCursor = None,
 ) -> Response:
     """Raw samples of a split, by their index in it."""
     with database.reading() as session:
         row = datasets.find(session, caller.tenant, dataset)
-    inputs, targets = _split(database, row.sha256, split)
     first = 0 if after is None else int(after) + 1
-    chosen = range(first, min(first + limit + 1, len(targets)))
-    samples = [_sample(index, str(row.classes[targets[index]]), inputs[index]) for index in chosen]
-    return page(request, samples, limit, [str(index) for index in chosen])
+    found = Samples(database, row, split).read(first, limit + 1)
+    shown = [_sample(index, label, value) for index, (label, value) in enumerate(found, first)]
+    return page(request, shown, limit, [str(one["index"]) for one in shown])
 
 
-def _sample(index: int, label: str, values: NDArray[Any]) -> dict[str, Any]:
-    shown = values[..., 0] if values.shape[-1] == 1 else values
+def _sample(index: int, label: str, value: Value) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"object": "sample", "index": index, "label": label, "values": value}
+    shown = value[..., 0] if value.shape[-1] == 1 else value
     return {"object": "sample", "index": index, "label": label, "values": shown.tolist()}
 
 
-def _split(database: Database, sha256: str, split: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    tensors = _tensors(database, sha256)
-    return tensors[f"{split}.inputs"], tensors[f"{split}.targets"]
+PNG = {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+PICTURE = documented(None, "not_found", also=NOT_MODIFIED, description="The picture, pixel for pixel.")
+PICTURE[200].update(PNG)
 
 
-@lru_cache(maxsize=4)
-def _tensors(database: Database, sha256: str) -> dict[str, NDArray[Any]]:
-    """The arrays of a dataset file; the last few stay in memory."""
-    data = b"".join(blobs.read(database, sha256))
-    if not data:
-        raise NotFound(f"the bytes of the dataset ({sha256}) are not stored")
-    return load(data)
+@router.get("/{dataset}/samples/{index}/image", responses=PICTURE, response_class=Response)
+def get_sample_image(
+    request: Request,
+    dataset: str,
+    index: Annotated[int, Path(ge=0, le=2**53)],
+    caller: Caller,
+    database: DatabaseDep,
+    split: Split = "test",
+) -> Response:
+    """One sample of images as a PNG."""
+    with database.reading() as session:
+        row = datasets.find(session, caller.tenant, dataset)
+    if row.kind != "image":
+        raise NotFound(f"the samples of {row.name} are no images")
+    found = Samples(database, row, split).read(index, 1)
+    if not found:
+        raise NotFound(f"the {split} split of {row.name} has no sample {index}")
+    tag = f'"{row.sha256[:32]}-{split}-{index}"'
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=31536000, immutable" if "@" in dataset else "no-cache"}
+    if matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    _, pixels = found[0]
+    assert not isinstance(pixels, str)
+    return Response(image.png(pixels), 200, headers, "image/png")

@@ -1,7 +1,7 @@
 """Jobs: submit, look at, list, and what a user may ask of one."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import Select, or_, select
@@ -12,13 +12,11 @@ from api.answers import NOT_MODIFIED, conditional, documented, json
 from api.deps import Caller, DatabaseDep, ServiceDep
 from api.labels import Labels
 from api.paging import LINK, IdCursor, Limit, Page, page
-from api.service import Service
-from api.submissions import address, find, kinds
-from core import blobs, fleet
+from api.submissions import address, find, wake
+from core import blobs
 from core import jobs as machine
 from core.catalog import datasets
 from core.db import Database
-from core.reconciler import queues_for
 from core.specs import METADATA_KEY, NAME_PATTERN, NO_NUL, TrainJob
 from core.tables import Dataset, Job
 
@@ -79,7 +77,7 @@ def list_jobs(
     database: DatabaseDep,
     wanted_labels: Labels,
     status: Annotated[list[objects.State] | None, Query(description="Only these; may be repeated.")] = None,
-    kind: Annotated[Literal["train"] | None, Query()] = None,
+    kind: Annotated[objects.Kind | None, Query()] = None,
     dataset: Annotated[
         str | None,
         Query(
@@ -168,13 +166,5 @@ def resume_job(job_id: str, caller: Caller, service: ServiceDep) -> Response:
     """Put a paused job back into its place in the line."""
     response, job, changed = _ask(service.database, machine.resume, caller, job_id)
     if changed:
-        send_ticket(service, job)
+        wake(service.database, service.tickets, job.id, job.device)
     return response
-
-
-def send_ticket(service: Service, job: Job) -> None:
-    """Wake a worker that can run the job. After the commit."""
-    with service.database.reading() as session:
-        online = kinds(fleet.online(session))
-    for queue in queues_for(job.device, online):
-        service.tickets.send(job.id, queue)

@@ -26,9 +26,9 @@ def list_workers(
     with database.reading() as session:
         at = now(session)
         rows = list(session.scalars(wanted))
-        running: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        held = select(Job.worker_id, Job.id, Job.tenant).where(Job.worker_id.in_([row.id for row in rows]))
-        for worker_id, job_id, tenant in session.execute(held.order_by(Job.id)):
-            running[str(worker_id)].append((job_id, tenant))
+        running: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        held = select(Job.worker_id, Job.id, Job.tenant, Job.kind).where(Job.worker_id.in_([row.id for row in rows]))
+        for worker_id, job_id, tenant, kind in session.execute(held.order_by(Job.id)):
+            running[str(worker_id)].append((job_id, tenant, kind))
     shown = [express.worker(row, at, running[row.id], caller.tenant) for row in rows]
     return page(request, shown, limit, [row.id for row in rows])

@@ -17,7 +17,7 @@ INLINE_SECONDS = 0.002
 """A run that takes less is done in the event loop itself: a thread would cost more than it frees."""
 
 Compute = Callable[[NDArray[Any]], NDArray[np.float32]]
-"""Raw samples [N, *shape] -> logits [N, classes]."""
+"""Raw samples, [N, *shape] or an object array [N] of sequences of several lengths -> logits [N, classes]."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Batcher:
         self._waiting: deque[_Waiting] = deque()
         self._running = False
         self._planned = False
-        self._seconds_a_sample: float | None = None
+        self._seconds_a_unit: float | None = None
 
     async def run(self, samples: NDArray[Any]) -> NDArray[np.float32]:
-        """Logits [N, classes] of raw samples [N, *shape], N >= 1."""
+        """Logits [N, classes] of raw samples, N >= 1."""
         loop = asyncio.get_running_loop()
         parts = [samples[first : first + MOST] for first in range(0, len(samples), MOST)]
         waiting = [_Waiting(part, loop.create_future()) for part in parts]
@@ -61,7 +61,7 @@ class Batcher:
             count = sum(len(one.samples) for one in batch)
             self._observe(count)
             samples = batch[0].samples if len(batch) == 1 else np.concatenate([one.samples for one in batch])
-            if self._seconds_a_sample is not None and self._seconds_a_sample * count < INLINE_SECONDS:
+            if self._seconds_a_unit is not None and self._seconds_a_unit * _units(samples) < INLINE_SECONDS:
                 try:
                     logits = self._timed(samples)
                 except Exception as error:  # whatever the runtime raises belongs to the requests
@@ -99,10 +99,15 @@ class Batcher:
     def _timed(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         began = time.perf_counter()
         logits = self._compute(samples)
-        took = (time.perf_counter() - began) / len(samples)
-        known = self._seconds_a_sample
-        self._seconds_a_sample = took if known is None else 0.8 * known + 0.2 * took
+        took = (time.perf_counter() - began) / _units(samples)
+        known = self._seconds_a_unit
+        self._seconds_a_unit = took if known is None else 0.8 * known + 0.2 * took
         return logits
+
+
+def _units(samples: NDArray[Any]) -> int:
+    """How much work: the samples, or the steps of all of them, each as long as the longest; at least 1."""
+    return max(1, len(samples) * max(map(len, samples))) if samples.dtype == object else len(samples)
 
 
 def _answer(batch: list[_Waiting], logits: NDArray[np.float32]) -> None:

@@ -1,4 +1,4 @@
-"""The bodies that ``:predict`` reads, checked against what the model expects: JSON rows, or one image file."""
+"""The bodies that ``:predict`` reads, checked against what the model expects: JSON rows, one image file or one text."""
 
 import re
 from typing import Annotated, Any
@@ -10,17 +10,23 @@ from core.encode import Preprocessing, image
 from core.errors import Invalid, UnsupportedMedia
 
 IMAGES = ("image/png", "image/jpeg", "image/bmp", "image/webp")
+TEXT = "text/plain"
 MOST_INPUTS = 4096
 
-Rows = list[float | list[float | list[float]]]
+Rows = list[float | list[float | list[float]]] | str
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
-    """``{"inputs": [sample, ...]}``; a sample is nested lists: an image's rows of pixels (of channels), or a series."""
+    """``{"inputs": [sample, ...]}``; a sample is an image's rows of pixels (of channels), a series, or a text."""
 
     inputs: Annotated[list[Rows], msgspec.Meta(min_length=1, max_length=MOST_INPUTS)]
 
 
+_READS = {
+    "image": "this model reads images: send one as it is, or application/json with {'inputs': [...]}",
+    "series": "this model reads sequences of numbers: send application/json with {'inputs': [...]}",
+    "text": "this model reads texts: send text/plain, or application/json with {'inputs': ['...']}",
+}
 _DECODER = msgspec.json.Decoder(Body)
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 
@@ -32,25 +38,26 @@ def media_type(header: str) -> str:
         UnsupportedMedia: not one that is read here.
     """
     kind = header.partition(";")[0].strip().lower()
-    if kind != "application/json" and kind not in IMAGES:
+    if kind not in ("application/json", TEXT, *IMAGES):
         raise UnsupportedMedia(
-            f"send application/json with {{'inputs': [...]}} or one image ({', '.join(IMAGES)}), not {kind!r}"
+            f"send application/json with {{'inputs': [...]}}, one image ({', '.join(IMAGES)}) or one text ({TEXT}),"
+            f" not {kind!r}"
         )
     return kind
 
 
 def read(kind: str, data: bytes, preprocessing: Preprocessing) -> NDArray[Any]:
-    """Raw samples of a body: images uint8 [N, H, W, C] or series float32 [N, T, F].
+    """Raw samples of a body, as ``Preprocessing.from_rows`` gives them.
 
     Raises:
         Invalid: the body is not that, or does not fit the model; points at the input.
-        UnsupportedMedia: an image for a model that reads none.
+        UnsupportedMedia: an image or a text for a model that reads none.
     """
     if kind != "application/json":
-        if preprocessing.kind != "image":
-            raise UnsupportedMedia(
-                "this model reads sequences of numbers: send application/json with {'inputs': [...]}"
-            )
+        if preprocessing.kind != ("text" if kind == TEXT else "image"):
+            raise UnsupportedMedia(_READS[preprocessing.kind])
+        if kind == TEXT:
+            return _samples([_text(data)], preprocessing)
         try:
             return image.decode(data, preprocessing.shape)[None]
         except ValueError as error:
@@ -62,6 +69,13 @@ def read(kind: str, data: bytes, preprocessing: Preprocessing) -> NDArray[Any]:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Invalid(f"the body is not JSON: {error}") from None
     return _samples(inputs.inputs, preprocessing)
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid(f"the text is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def _samples(inputs: list[Rows], preprocessing: Preprocessing) -> NDArray[Any]:

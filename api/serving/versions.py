@@ -50,15 +50,13 @@ class Loaded:
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # requests are what runs in parallel
         options.log_severity_level = 3
         self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        self._input: str = self._session.get_inputs()[0].name
         self.version = version
         self.size = len(graph)
         self.batcher = Batcher(self._compute, executor, observe)
 
     def _compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:
-        """Raw samples [N, *shape] -> logits float32 [N, classes]."""
-        inputs = self.version.preprocessing.apply(samples)
-        logits: NDArray[np.float32] = self._session.run(["logits"], {self._input: inputs})[0]
+        """Raw samples as ``Preprocessing.from_rows`` gives them -> logits float32 [N, classes]."""
+        logits: NDArray[np.float32] = self._session.run(["logits"], self.version.preprocessing.feed(samples))[0]
         return logits
 
 

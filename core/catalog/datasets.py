@@ -1,16 +1,17 @@
 """Datasets: immutable versions of named sets of samples, whose bytes are one blob."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import blobs, ids
 from core.db import Database, now
-from core.errors import NotFound
-from core.tables import Dataset
+from core.errors import Conflict, Invalid, NotFound
+from core.tables import Dataset, Job, ModelVersion
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class NewDataset:
     """A dataset whose blob is stored already."""
 
     name: str
-    kind: Literal["image", "series"]
+    kind: Literal["image", "series", "text"]
     shape: list[int]
     dtype: str
     classes: list[str]
@@ -26,6 +27,8 @@ class NewDataset:
     source: str
     size: int
     sha256: str
+    lengths: list[int] | None = None
+    findings: dict[str, Any] | None = None
 
 
 def visible(tenant: str) -> ColumnElement[bool]:
@@ -61,6 +64,7 @@ def find(session: Session, tenant: str, reference: str) -> Dataset:
 def add(session: Session, tenant: str | None, new: NewDataset) -> Dataset:
     """Register the next version of a dataset (equal bytes under the same name are the same version)."""
     blobs.touch(session, new.sha256)
+    _lock_name(session, tenant, new.name)
     same_name = (Dataset.tenant == tenant if tenant else Dataset.tenant.is_(None), Dataset.name == new.name)
     present = session.scalar(select(Dataset).where(*same_name, Dataset.sha256 == new.sha256))
     if present is not None:
@@ -71,6 +75,35 @@ def add(session: Session, tenant: str | None, new: NewDataset) -> Dataset:
     session.add(dataset)
     session.flush()
     return dataset
+
+
+def _lock_name(session: Session, tenant: str | None, name: str) -> None:
+    """Let two ingests of one name number their versions one after the other; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.sha256(f"dataset {tenant} {name}".encode()).digest()[:7])
+        session.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def delete(session: Session, tenant: str, reference: str) -> str:
+    """Delete one version that nothing was made from; the hash of the blob that may now be freed.
+
+    Raises:
+        Invalid: the reference does not say which version.
+        Conflict: it is built in, or jobs or model versions were made from it.
+    """
+    if "@" not in reference and not reference.startswith("ds_"):
+        raise Invalid(f"say which version to delete, as in {reference}@1", "#/path/dataset")
+    dataset = find(session, tenant, reference)
+    name = f"{dataset.name}@{dataset.version}"
+    if dataset.tenant is None:
+        raise Conflict(f"dataset {name} is built in and stays")
+    if session.scalar(select(exists().where(Job.dataset_id == dataset.id, Job.kind != "ingest"))):
+        raise Conflict(f"jobs were run on dataset {name}; delete them first")
+    if session.scalar(select(exists().where(ModelVersion.dataset_id == dataset.id))):
+        raise Conflict(f"model versions were trained on dataset {name}; it stays as long as they do")
+    session.execute(update(Job).where(Job.dataset_id == dataset.id).values(dataset_id=None))
+    session.delete(dataset)
+    return dataset.sha256
 
 
 def add_built_in(database: Database) -> None:

@@ -70,6 +70,16 @@ def decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return resized
 
 
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """An image [height, width, channels] as a PNG; of channel counts that PNG does not know, the first one."""
+    from PIL import Image
+
+    known = pixels if pixels.shape[2] in (3, 4) else pixels[..., 0]
+    data = io.BytesIO()
+    Image.fromarray(known).save(data, "PNG")
+    return data.getvalue()
+
+
 @contextmanager
 def _opened(data: bytes) -> Iterator["Image.Image"]:
     """A picture whose header was read, within the limits; what Pillow raises inside becomes ValueError."""

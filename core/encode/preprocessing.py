@@ -7,15 +7,19 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.encode import image, series
+from core.encode import image, ragged, series, text
+from core.encode.text import Tokens
+
+LONGER = 4
+"""A prediction may ask about sequences up to this many times as long as the longest of the data set."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize (images), then ``(x - mean) / std`` channel by channel, or feature by feature, in float32.
+    """Resize (images), then ``(x - mean) / std`` channel by channel, or feature by feature, in float32; texts as ids.
 
-    ``shape`` is the raw sample, image (height, width, channels) or series (time, features); ``resized`` the network's
-    [height, width] or null.
+    ``shape`` is the raw sample, image (height, width, channels), series (time, features) or text (); ``resized`` the
+    network's [height, width] or null. ``variable``: sequences of several lengths, of which ``shape`` has the longest.
     """
 
     kind: str
@@ -24,10 +28,21 @@ class Preprocessing:
     normalise: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    variable: bool = False
+    tokens: Tokens | None = None
 
     @classmethod
-    def fit(cls, samples: NDArray[Any], size: tuple[int, int] | None, normalise: str) -> Self:
-        """Choose the numbers from the raw training split: images uint8 [N, H, W, C] or series float32 [N, T, F]."""
+    def fit(
+        cls,
+        samples: NDArray[Any],
+        size: tuple[int, int] | None,
+        normalise: str,
+        lengths: NDArray[np.int64] | None = None,
+    ) -> Self:
+        """Choose the numbers from the raw training split: images uint8 [N, H, W, C] or series float32 [N, T, F].
+
+        ``lengths`` [N] are those of padded series; only their real steps are looked at.
+        """
         kind = "image" if samples.ndim == 4 else "series"
         shape = tuple(int(side) for side in samples.shape[1:])
         mean, std = [0.0] * shape[-1], [1.0] * shape[-1]
@@ -37,13 +52,20 @@ class Preprocessing:
             std = [255.0] * shape[-1]
         elif normalise == "standard":
             scaled: NDArray[Any] = image.resize(samples, size) if size is not None else samples
+            if lengths is not None:
+                scaled = scaled[np.arange(shape[0]) < lengths[:, None]]
             measure = _of_pixels if kind == "image" else _of_numbers
             for channel in range(shape[-1]):
                 mean[channel], spread = measure(scaled[..., channel].reshape(-1))
                 std[channel] = spread if spread > 0 else 1.0  # a constant channel stays constant
         elif normalise != "none":
             raise ValueError(f"unknown normalisation {normalise!r}")
-        return cls(kind, shape, size, normalise, tuple(mean), tuple(std))
+        return cls(kind, shape, size, normalise, tuple(mean), tuple(std), lengths is not None)
+
+    @classmethod
+    def of_texts(cls, tokens: Tokens) -> Self:
+        """Texts have no numbers to normalise; ``tokens`` says how they become ids."""
+        return cls("text", (), None, "none", (), (), variable=True, tokens=tokens)
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -51,7 +73,14 @@ class Preprocessing:
         return (*self.resized, self.shape[2]) if self.resized is not None else self.shape
 
     def from_rows(self, rows: Any) -> NDArray[Any]:
-        """Raw samples [N, *shape] of nested lists. ValueError says what is wrong."""
+        """Raw samples [N, *shape] of nested lists, or of strings; ValueError says what is wrong.
+
+        What varies in length is an object array [N] of one array (or string) a sample.
+        """
+        if self.tokens is not None:
+            return text.from_rows(rows)
+        if self.variable:
+            return series.from_ragged_rows(rows, self.shape[1], LONGER * self.shape[0])
         read = image.from_rows if self.kind == "image" else series.from_rows
         return read(rows, self.shape)
 
@@ -63,22 +92,43 @@ class Preprocessing:
         """Raw samples [N, *shape] as the data set has them -> float32 network input [N, *output_shape]."""
         if samples.shape[1:] != self.shape:
             raise ValueError(f"samples have shape {samples.shape[1:]}; this model reads {self.shape}")
-        inputs = self.resize(samples).astype(np.float32)
+        return self._normalise(self.resize(samples))
+
+    def feed(self, samples: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Raw samples as ``from_rows`` gives them -> what the ONNX graph reads, by the names of its inputs."""
+        if not self.variable:
+            return {"input": self.apply(samples)}
+        padded, lengths = ragged.pad(samples if self.tokens is None else self.tokens.encode(samples))
+        return {"input": padded if self.tokens is not None else self._normalise(padded), "lengths": lengths}
+
+    def _normalise(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        inputs = samples.astype(np.float32)
         inputs -= np.asarray(self.mean, np.float32)
         inputs /= np.asarray(self.std, np.float32)
         return inputs
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; ``from_dict`` reads it back."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return _with_lists(asdict(self))
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         """What ``as_dict`` gave."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
-        }
+        values = _with_tuples(fields)
+        if values.get("tokens") is not None:
+            values["tokens"] = Tokens(**_with_tuples(values["tokens"]))
         return cls(**values)
+
+
+def _with_lists(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: list(value) if isinstance(value, tuple) else _with_lists(value) if isinstance(value, dict) else value
+        for key, value in fields.items()
+    }
+
+
+def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
 
 
 # Both give the same bits on every machine: a checkpoint names the numbers that its training began with.

@@ -1,13 +1,16 @@
 """The job machine: the only code that assigns a job's state. Every change is one event row in the same transaction.
 
-The parts, by what they do to a job: :mod:`submit` makes it, :mod:`lease` gives it to a worker and takes it back,
-:mod:`record` stores what the worker reports, :mod:`finish` ends an attempt, :mod:`requests` is what users ask for,
-:mod:`line` tells the place in line, :mod:`history` reads events and metrics.
+The parts, by what they do to a job: :mod:`submit` and :mod:`ingest` make it, :mod:`lease` gives it to a worker and
+takes it back, :mod:`record` stores what the worker reports, :mod:`finish` ends an attempt, :mod:`requests` is what
+users ask for, :mod:`lanes` says in which of the two lines it stands, :mod:`line` its place there, :mod:`history` reads
+events and metrics.
 """
 
 from core.jobs.events import Event, Lease, Points
-from core.jobs.finish import cancelled, fail, hand_back, paused, succeed
-from core.jobs.lease import Claim, claim, renew, requeue_expired, take_unsent
+from core.jobs.finish import cancelled, fail, hand_back, ingested, paused, succeed
+from core.jobs.ingest import submit_ingest
+from core.jobs.lanes import Lane
+from core.jobs.lease import Claim, Input, claim, renew, requeue_expired, take_unsent
 from core.jobs.record import CheckpointEntry, checkpoint, record
 from core.jobs.requests import cancel, delete, pause, resume
 from core.jobs.submit import Accepted, Intake, submit
@@ -17,7 +20,9 @@ __all__ = [
     "CheckpointEntry",
     "Claim",
     "Event",
+    "Input",
     "Intake",
+    "Lane",
     "Lease",
     "Points",
     "cancel",
@@ -27,6 +32,7 @@ __all__ = [
     "delete",
     "fail",
     "hand_back",
+    "ingested",
     "pause",
     "paused",
     "record",
@@ -34,6 +40,7 @@ __all__ = [
     "requeue_expired",
     "resume",
     "submit",
+    "submit_ingest",
     "succeed",
     "take_unsent",
 ]

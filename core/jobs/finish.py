@@ -3,13 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from core.catalog.datasets import NewDataset, add
 from core.catalog.models import NewVersion, add_version
 from core.db import now
 from core.errors import LeaseLost
 from core.jobs.events import Event, Lease, append, locked
-from core.tables import Job
+from core.tables import Dataset, Job, JobInput
 
 MAX_BACKOFF_SECONDS = 60.0
 
@@ -29,6 +31,8 @@ def _leave(session: Session, job: Job, state: str, event: Event) -> None:
     job.state, job.requested, job.worker_id, job.lease_expires_at, job.claimed_at = state, None, None, None, None
     job.finished_at = at if state in ("succeeded", "failed", "cancelled") else None
     job.ticket_sent_at = None
+    if job.finished_at is not None:  # nobody reads them again; the sweep frees their blobs
+        session.execute(delete(JobInput).where(JobInput.job_id == job.id))
     append(session, job, event)
 
 
@@ -46,6 +50,16 @@ def succeed(session: Session, lease: Lease, result: dict[str, Any], version: New
     job.result = result
     _leave(session, job, "succeeded", Event("succeeded", "The job succeeded.", {"test": result.get("test")}))
     return job.model_version
+
+
+def ingested(session: Session, lease: Lease, new: NewDataset, result: dict[str, Any]) -> Dataset:
+    """End an ingest well: the next version of its dataset, or the one that has these very bytes already."""
+    job = _held(session, lease)
+    dataset = add(session, job.tenant, new)
+    job.dataset_id, job.result = dataset.id, result
+    data = {"dataset": f"{dataset.name}@{dataset.version}", "splits": dataset.splits}
+    _leave(session, job, "succeeded", Event("succeeded", f"Dataset {data['dataset']} is ready.", data))
+    return dataset
 
 
 def fail(session: Session, lease: Lease, error: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Giving a job to a worker, keeping it there, and taking it back when the worker falls silent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,8 @@ from core.db import now
 from core.errors import LeaseLost
 from core.jobs.events import Entry, Event, Lease, append
 from core.jobs.finish import lost
-from core.tables import Checkpoint, Dataset, Job, Metric, Worker
+from core.jobs.lanes import LANES, Lane, slots
+from core.tables import Checkpoint, Dataset, Job, JobInput, Metric, Worker
 
 TICKET_AGAIN_AFTER = timedelta(seconds=10)
 _LINE_LOCK = 7_035_002  # any number that only the line uses
@@ -29,13 +31,28 @@ def _see_whole_line(session: Session, *, shared: bool) -> None:
 
 
 @dataclass(frozen=True)
+class Input:
+    """An uploaded file: its name as the client gave it, its size in bytes, and its blob."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Claim:
-    """All that a worker needs to run one attempt. ``resume`` is the checkpoint to go on from, if there is one."""
+    """All that a worker needs to run one attempt.
+
+    ``resume`` is the checkpoint to go on from, if there is one. A training has a dataset, an ingest has ``inputs``.
+    """
 
     lease: Lease
+    kind: str
+    tenant: str
     spec: dict[str, Any]
     model: str | None
-    dataset_sha256: str
+    dataset_sha256: str | None
+    inputs: list[Input]
     threads: int
     stop_step: int | None
     checkpoint_seconds: float
@@ -43,7 +60,9 @@ class Claim:
     resume: Checkpoint | None
 
 
-def claim(session: Session, worker: Worker, lease_seconds: float, kinds: set[str]) -> Claim | None:
+def claim(
+    session: Session, worker: Worker, lease_seconds: float, devices: set[str], lane: Lane = "long"
+) -> Claim | None:
     """Take the head of the line among the jobs that fit a slot with these kinds of device; none if nothing waits.
 
     The metrics after the checkpoint that the attempt starts from go in this transaction, with a ``rewound`` event, so
@@ -54,7 +73,8 @@ def claim(session: Session, worker: Worker, lease_seconds: float, kinds: set[str
     waiting = (
         select(Job)
         .where(Job.state == "queued", or_(Job.not_before.is_(None), Job.not_before <= at))
-        .where(Job.device.in_(["auto", *kinds]), Job.memory_bytes <= worker.memory_bytes // worker.slots)
+        .where(Job.kind.in_(LANES[lane]), Job.device.in_(["auto", *devices]))
+        .where(Job.memory_bytes <= worker.memory_bytes // worker.slots)
         .order_by(Job.priority.desc(), Job.created_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -73,16 +93,21 @@ def claim(session: Session, worker: Worker, lease_seconds: float, kinds: set[str
     removed = session.execute(delete(Metric).where(Metric.job_id == job.id, Metric.step > step))
     if removed.rowcount:  # type: ignore[attr-defined]  # a DELETE gives a CursorResult
         entries.append(Event("rewound", f"Metrics after step {step} will be measured again.", {"step": step}))
-    if job.progress:
+    if job.kind != "train":
+        job.progress = None  # it begins anew
+    elif job.progress:
         job.progress = {**job.progress, "step": step, "epoch": resume.epoch if resume else 0}
     append(session, job, *entries)
     dataset_sha256 = session.scalar(select(Dataset.sha256).where(Dataset.id == job.dataset_id))
-    assert dataset_sha256 is not None
+    uploaded = select(JobInput).where(JobInput.job_id == job.id).order_by(JobInput.position)
     return Claim(
         lease=Lease(job.id, job.attempt),
+        kind=job.kind,
+        tenant=job.tenant,
         spec=job.spec,
         model=job.model,
         dataset_sha256=dataset_sha256,
+        inputs=[Input(one.name, one.size, one.sha256) for one in session.scalars(uploaded)],
         threads=job.threads,
         stop_step=job.stop_step,
         checkpoint_seconds=job.checkpoint_seconds,
@@ -134,17 +159,24 @@ def take_unsent(session: Session) -> list[tuple[str, str]]:
     At most one for every slot that is free: a ticket only wakes a slot, and a busy one looks again by itself.
     """
     online = fleet.online(session)
-    busy = session.scalar(select(func.count()).where(Job.state == "running")) or 0
-    free = sum(worker.slots for worker in online) - busy
-    if free <= 0:
-        return []
-    kinds = {device["kind"] for worker in online for device in worker.devices}
+    counted = session.execute(select(Job.kind, func.count()).where(Job.state == "running").group_by(Job.kind))
+    busy = {kind: count for kind, count in counted}
+    devices = {device["kind"] for worker in online for device in worker.devices}
+    taken: list[tuple[str, str]] = []
+    for lane, kinds in LANES.items():
+        free = slots(lane, online) - sum(busy.get(kind, 0) for kind in kinds)
+        if free > 0:
+            taken += _take_unsent(session, kinds, devices, free)
+    return taken
+
+
+def _take_unsent(session: Session, kinds: Sequence[str], devices: set[str], free: int) -> list[tuple[str, str]]:
     _see_whole_line(session, shared=False)
     at = now(session)
     quiet = (
         select(Job)
         .where(Job.state == "queued", or_(Job.not_before.is_(None), Job.not_before <= at))
-        .where(Job.device.in_(["auto", *kinds]))
+        .where(Job.kind.in_(kinds), Job.device.in_(["auto", *devices]))
         .where(or_(Job.ticket_sent_at.is_(None), Job.ticket_sent_at < at - TICKET_AGAIN_AFTER))
         .order_by(Job.priority.desc(), Job.created_at, Job.id)
         .limit(free)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import fleet
 from core.db import now
+from core.jobs.lanes import LANES, slots
 from core.tables import Job, Worker
 
 HISTORY = 20
@@ -33,10 +34,21 @@ def places(session: Session, jobs: Sequence[Job], workers: Sequence[Worker] | No
     wanted = [job for job in jobs if job.state == "queued"]
     if not wanted:
         return {}
-    positions = _positions(session, wanted)
     at = now(session)
     workers = fleet.online(session) if workers is None else workers
-    starts = _starts(session, positions.values(), sum(worker.slots for worker in workers), at)
+    found: dict[str, Place] = {}
+    for lane, kinds in LANES.items():
+        if standing := [job for job in wanted if job.kind in kinds]:
+            found |= _places(session, standing, kinds, slots(lane, workers), workers, at)
+    return found
+
+
+def _places(
+    session: Session, wanted: list[Job], kinds: Sequence[str], free: int, workers: Sequence[Worker], at: datetime
+) -> dict[str, Place]:
+    """The places of jobs that stand in one line, that of these kinds."""
+    positions = _positions(session, wanted, kinds)
+    starts = _starts(session, positions.values(), kinds, free, at)
     found = {}
     for job in wanted:
         position = positions.get(job.id)
@@ -63,14 +75,15 @@ def _waiting_for(job: Job, workers: Sequence[Worker], at: datetime) -> str | Non
     return None
 
 
-def _positions(session: Session, jobs: Sequence[Job]) -> dict[str, int]:
+def _positions(session: Session, jobs: Sequence[Job], kinds: Sequence[str]) -> dict[str, int]:
     """Counts the jobs ahead of the first of these, then goes through the line up to the last of them."""
     in_line = sorted(jobs, key=lambda job: (-job.priority, job.created_at, job.id))
     first, last = in_line[0], in_line[-1]
-    ahead = session.scalar(select(func.count()).where(Job.state == "queued", _before(first))) or 0
+    waiting = (Job.state == "queued", Job.kind.in_(kinds))
+    ahead = session.scalar(select(func.count()).where(*waiting, _before(first))) or 0
     if first is last:
         return {first.id: ahead + 1}
-    part = select(Job.id).where(Job.state == "queued", ~_before(first), or_(_before(last), Job.id == last.id))
+    part = select(Job.id).where(*waiting, ~_before(first), or_(_before(last), Job.id == last.id))
     line = session.scalars(part.order_by(Job.priority.desc(), Job.created_at, Job.id))
     return {job_id: position for position, job_id in enumerate(line, ahead + 1)}
 
@@ -82,15 +95,17 @@ def _before(job: Job) -> ColumnElement[bool]:
     return or_(Job.priority > job.priority, sooner)
 
 
-def _starts(session: Session, positions: Iterable[int], slots: int, at: datetime) -> dict[int, datetime] | None:
+def _starts(
+    session: Session, positions: Iterable[int], kinds: Sequence[str], slots: int, at: datetime
+) -> dict[int, datetime] | None:
     """When the jobs at these positions may start; null without history.
 
     It plays the line forward: each slot frees up when its job ends, and the jobs ahead take the usual time.
     """
-    usual = _usual_seconds(session)
+    usual = _usual_seconds(session, kinds)
     if usual is None:
         return None
-    running = [remaining_seconds(job, at) or usual for job in _running(session)]
+    running = [remaining_seconds(job, at) or usual for job in _running(session, kinds)]
     free = [0.0] * max(0, slots - len(running)) + running
     heapq.heapify(free)
     found, wanted = {}, set(positions)
@@ -101,13 +116,14 @@ def _starts(session: Session, positions: Iterable[int], slots: int, at: datetime
     return found
 
 
-def _running(session: Session) -> list[Job]:
-    return list(session.scalars(select(Job).where(Job.state == "running")))
+def _running(session: Session, kinds: Sequence[str]) -> list[Job]:
+    return list(session.scalars(select(Job).where(Job.state == "running", Job.kind.in_(kinds))))
 
 
-def _usual_seconds(session: Session) -> float | None:
+def _usual_seconds(session: Session, kinds: Sequence[str]) -> float | None:
     """Mean running time of the last jobs that succeeded."""
-    recent = select(Job.ran_seconds).where(Job.state == "succeeded").order_by(Job.finished_at.desc()).limit(HISTORY)
+    ended = (Job.state == "succeeded", Job.kind.in_(kinds))
+    recent = select(Job.ran_seconds).where(*ended).order_by(Job.finished_at.desc()).limit(HISTORY)
     seconds = list(session.scalars(recent))
     return sum(seconds) / len(seconds) if len(seconds) >= HISTORY_NEEDED else None
 

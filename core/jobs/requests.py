@@ -31,6 +31,8 @@ def pause(session: Session, tenant: str, job_id: str) -> tuple[Job, bool]:
         return job, False
     if job.state in ENDED:
         raise Conflict(f"the job has {job.state} already; there is nothing to pause")
+    if job.kind != "train":
+        raise Conflict(f"an {job.kind} has no checkpoint to go on from; cancel it instead")
     if job.requested == "cancel":
         raise Conflict("the job is being cancelled")
     if job.state == "running":

@@ -112,13 +112,14 @@ def _queued(accepted: Accepted) -> dict[str, Any]:
     return {"job_id": job.id, "seq": job.last_seq, "attempt": 0, "created_at": job.created_at, **vars(event)}
 
 
-def make_plan(request: TrainJob, dataset: Dataset) -> plan.Plan:
-    """The plan of a job on its dataset.
+def make_plan(request: TrainJob, dataset: Dataset, vocabulary: int | None = None) -> plan.Plan:
+    """The plan of a job on its dataset; ``vocabulary`` counts the token ids of texts, once training has chosen them.
 
     Raises:
         Invalid: the network cannot be built for samples of this shape.
     """
-    sample = plan.Sample(dataset.kind, tuple(dataset.shape), len(dataset.classes))
+    lengths = None if dataset.lengths is None else (dataset.lengths[0], dataset.lengths[1])
+    sample = plan.Sample(dataset.kind, tuple(dataset.shape), len(dataset.classes), lengths, vocabulary)
     try:
         return plan.make(request.training, sample)
     except plan.PlanError as error:

@@ -4,6 +4,7 @@ Strict on purpose: ``"1"`` is not a number and an unknown field is an error, so 
 wrong network in silence. Whether the data can feed the network is the plan's question (:mod:`core.plan`).
 """
 
+from core.specs.augment import Augment
 from core.specs.base import (
     METADATA_KEY,
     NAME_PATTERN,
@@ -27,6 +28,7 @@ __all__ = [
     "NAME_PATTERN",
     "NO_NUL",
     "Activation",
+    "Augment",
     "Cnn",
     "ConvStage",
     "Data",

@@ -48,7 +48,7 @@ class Cnn(Spec):
 class Rnn(Spec):
     """A recurrent network; ``elman`` is h_t = tanh(W x_t + U h_(t-1) + b).
 
-    It reads a series as it is, and an image row by row.
+    It reads a series as it is, an image row by row, and a text token by token.
     """
 
     family: Literal["rnn"]
@@ -60,6 +60,13 @@ class Rnn(Spec):
     readout: Literal["last", "mean", "max"] = "last"
     dense: list[Annotated[int, Field(ge=1, le=65536)]] = Field(default=[], max_length=8)
     activation: Activation = "relu"
+    embedding: int | None = Field(default=None, ge=1, le=4096)
+    """Texts: the numbers that stand for a token; null: 64."""
+
+    @property
+    def embedding_size(self) -> int:
+        """The numbers that stand for a token of a text."""
+        return self.embedding or 64
 
 
 Network = Annotated[Cnn | Rnn, Field(discriminator="family")]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.specs.augment import Augment
 from core.specs.base import PositiveFloat, Ratio, Spec
 from core.specs.network import Network
 
@@ -16,7 +17,41 @@ class Data(Spec):
     normalise: Literal["none", "unit", "standard"] = "standard"
     """none: raw; unit: pixels as 0-1; standard: zero mean and unit deviation over the training split."""
     validation: float = Field(default=0.1, gt=0, le=0.5)
-    """Share of the training split held out, stratified by class and drawn by ``seed``."""
+    """Share of the training split held out, stratified by class and drawn by ``seed``.
+
+    Ignored where the data set has a validation split of its own.
+    """
+    tokens: Literal["char", "word", "byte"] = "char"
+    """What a text is cut into. Words are runs of letters and digits, and every other sign but spaces by itself."""
+    vocabulary: int | None = Field(default=None, ge=3, le=100_000)
+    """Different tokens that the network tells apart, the most frequent of the training split, with the two ids of
+    padding and unknown; null: 1,000 characters or 10,000 words (bytes are always 256)."""
+    max_length: int | None = Field(default=None, ge=1, le=65_536)
+    """Tokens of a text that are read; what is behind them is cut off, in training and in predictions. null: 512."""
+    lowercase: bool = False
+    """Texts are brought into lower case."""
+    nfc: bool = True
+    """Texts are brought into Unicode's composed form (NFC), so that an accent is written one way."""
+
+    augment: Augment | None = None
+    """Random changes of the training samples; serving makes none."""
+
+    @model_validator(mode="after")
+    def _bytes_need_no_vocabulary(self) -> Self:
+        if self.tokens == "byte" and self.vocabulary is not None:
+            raise ValueError("vocabulary has no meaning for bytes, of which there are 256; leave it out")
+        return self
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The most token ids that there will be."""
+        usual = {"char": 1_000, "word": 10_000, "byte": 258}
+        return self.vocabulary if self.vocabulary is not None else usual[self.tokens]
+
+    @property
+    def text_length(self) -> int:
+        """The most tokens of a text that are read."""
+        return self.max_length or 512
 
 
 class Optimizer(Spec):

@@ -1,13 +1,15 @@
 """The tables. Invariants live here as constraints, so that an impossible state cannot be stored by anybody."""
 
 from core.tables.access import ApiKey, IdempotentRequest
-from core.tables.base import ENDED, STATES, Base
+from core.tables.base import DATASET_KINDS, ENDED, KINDS, STATES, Base
 from core.tables.blobs import Blob, BlobChunk
 from core.tables.catalog import AliasMove, CatalogRevision, Dataset, Model, ModelAlias, ModelVersion
-from core.tables.jobs import Checkpoint, Job, JobEvent, Metric, Worker
+from core.tables.jobs import Checkpoint, Job, JobEvent, JobInput, Metric, Worker
 
 __all__ = [
+    "DATASET_KINDS",
     "ENDED",
+    "KINDS",
     "STATES",
     "AliasMove",
     "ApiKey",
@@ -20,6 +22,7 @@ __all__ = [
     "IdempotentRequest",
     "Job",
     "JobEvent",
+    "JobInput",
     "Metric",
     "Model",
     "ModelAlias",

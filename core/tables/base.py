@@ -18,6 +18,8 @@ from sqlalchemy.orm import DeclarativeBase
 
 STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 ENDED = ("succeeded", "failed", "cancelled")
+KINDS = ("train", "ingest")
+DATASET_KINDS = ("image", "series", "text")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.tables.base import Base, Id, Sha256, one_of
+from core.tables.base import DATASET_KINDS, Base, Id, Sha256, one_of
 
 
 class Dataset(Base):
@@ -32,18 +32,22 @@ class Dataset(Base):
             postgresql_where=text("tenant IS NULL"),
         ),
         CheckConstraint("version >= 1", name="version"),
-        CheckConstraint(one_of("kind", ("image", "series")), name="kind"),
+        CheckConstraint(one_of("kind", DATASET_KINDS), name="kind"),
     )
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     tenant: Mapped[str | None] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(64), index=True)
     version: Mapped[int]
-    kind: Mapped[Literal["image", "series"]] = mapped_column(String(16))
+    kind: Mapped[Literal["image", "series", "text"]] = mapped_column(String(16))
     shape: Mapped[list[Any]]
+    lengths: Mapped[list[Any] | None]
+    """[shortest, longest], in steps or characters; null: all samples have ``shape``."""
     dtype: Mapped[str] = mapped_column(String(16))
     classes: Mapped[list[Any]]
     splits: Mapped[dict[str, Any]]
     source: Mapped[str] = mapped_column(String(512))
+    findings: Mapped[dict[str, Any] | None]
+    """What the ingest saw; null for what is built in."""
     size: Mapped[int]
     sha256: Mapped[str] = mapped_column(Sha256, ForeignKey("blobs.sha256"), index=True)
     created_at: Mapped[datetime]

@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.tables.base import ENDED, STATES, Base, Id, Sha256, one_of
+from core.tables.base import ENDED, KINDS, STATES, Base, Id, Sha256, one_of
 
 
 class Job(Base):
@@ -22,7 +22,8 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         CheckConstraint(one_of("state", STATES), name="state"),
-        CheckConstraint(one_of("kind", ("train",)), name="kind"),
+        CheckConstraint(one_of("kind", KINDS), name="kind"),
+        CheckConstraint("kind <> 'train' OR dataset_id IS NOT NULL", name="dataset"),
         CheckConstraint(one_of("device", ("auto", "cpu", "cuda")), name="device"),
         CheckConstraint(
             "(state = 'running') = (worker_id IS NOT NULL) AND (state = 'running') = (lease_expires_at IS NOT NULL)"
@@ -54,12 +55,15 @@ class Job(Base):
     device: Mapped[str] = mapped_column(String(8))
     spec: Mapped[dict[str, Any]]
     labels: Mapped[dict[str, Any]] = mapped_column("metadata")
-    dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"), index=True)
+    dataset_id: Mapped[str | None] = mapped_column(Id, ForeignKey("datasets.id"), index=True)
+    """What it trains on; of an ingest, what it made."""
     model: Mapped[str | None] = mapped_column(String(64), index=True)
     model_version: Mapped[int | None]
     parameters: Mapped[int] = mapped_column()
     memory_bytes: Mapped[int]
     flops: Mapped[int]
+    vocabulary: Mapped[int | None]
+    """Token ids of a training on texts; null until it has chosen them."""
     checkpoint_seconds: Mapped[float]
     timeout_seconds: Mapped[float | None]
     max_attempts: Mapped[int]
@@ -84,6 +88,18 @@ class Job(Base):
     resume_reason: Mapped[str | None] = mapped_column(String(512))
     error: Mapped[dict[str, Any] | None]
     result: Mapped[dict[str, Any] | None]
+
+
+class JobInput(Base):
+    """An uploaded file that an ingest reads; gone when the job has ended."""
+
+    __tablename__ = "job_inputs"
+    __table_args__ = (CheckConstraint("position >= 0 AND size >= 0", name="sizes"),)
+    job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(512))
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(Sha256, ForeignKey("blobs.sha256"), index=True)
 
 
 class JobEvent(Base):

@@ -122,21 +122,33 @@ def _jobs(
         found = list(islice(client.jobs(status=status, model=model, dataset=dataset), limit))
     out.table(
         found,
-        ["job", "status", "network", "data set", "model", "progress", "test accuracy"],
+        ["job", "status", "work", "data set", "model", "progress", "test accuracy"],
         [
             [
                 job["id"],
                 job["status"],
-                str(job["network"]["family"]),
-                f"{job['dataset']['name']}@{job['dataset']['version']}",
+                work(job),
+                data_set(job),
                 "" if job["model"] is None else job["model"] + (f":{v}" if (v := job["model_version"]) else ""),
                 _progress(job),
-                f"{job['result']['test']['accuracy']:.2%}" if job["result"] else "",
+                f"{job['result']['test']['accuracy']:.2%}" if job["result"] and job["kind"] == "train" else "",
             ]
             for job in found
         ],
         "No jobs. Submit one: epochd train FILE.json",
     )
+
+
+def work(job: Job) -> str:
+    """What a job does: the family of network that it trains, or its kind."""
+    return str(job["network"]["family"]) if job["network"] is not None else job["kind"]
+
+
+def data_set(job: Job) -> str:
+    """The data set that a job trains on, or that an ingest makes."""
+    if job["dataset"] is not None:
+        return f"{job['dataset']['name']}@{job['dataset']['version']}"
+    return job["ingest"]["dataset"] if job["ingest"] is not None else ""
 
 
 def _progress(job: Job) -> str:
@@ -154,8 +166,8 @@ def _show(job: Job) -> None:
         return
     facts = {
         "status": job["status"] + (f" ({job['requested']} requested)" if job["requested"] else ""),
-        "network": f"{job['network']['family']}, {job['parameters']:,} parameters",
-        "data set": f"{job['dataset']['name']}@{job['dataset']['version']}",
+        "work": work(job) + (f", {job['parameters']:,} parameters" if job["parameters"] is not None else ""),
+        "data set": data_set(job),
         "progress": _progress(job),
         "attempt": str(job["attempt"]),
         "created": moment(job["created_at"]),

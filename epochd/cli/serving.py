@@ -20,13 +20,14 @@ def _predict(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="An image (PNG, JPEG, BMP, WebP), or JSON: a list of samples; - reads JSON."
+            metavar="FILE",
+            help="An image (PNG, JPEG, BMP, WebP), a text (.txt), or JSON: a list of samples; - reads JSON.",
         ),
     ],
     top: Annotated[int | None, typer.Option(min=1, help="Show only the most likely classes.")] = None,
     machine: Json = False,
 ) -> None:
-    """Ask a model about an image, or about raw samples."""
+    """Ask a model about an image, a text, or raw samples."""
     with out.client() as client:
         if file == "-" or file.endswith(".json"):
             rows = read_json(file)
@@ -36,7 +37,10 @@ def _predict(
             prediction = client.predict(model, rows, top=top)
         else:
             try:
-                prediction = client.predict(model, image=Path(file), top=top)
+                if file.endswith(".txt"):
+                    prediction = client.predict(model, [Path(file).read_text(encoding="utf-8")], top=top)
+                else:
+                    prediction = client.predict(model, image=Path(file), top=top)
             except OSError as error:
                 raise typer.BadParameter(f"cannot read {file}: {error.strerror}") from error
             except ValueError as error:

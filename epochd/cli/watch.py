@@ -69,6 +69,9 @@ def _line(update: Update, run: Run, *, terminal: bool) -> str | None:
 def ending(job: Job) -> str:
     """How a job ended, in one or a few lines."""
     result, error = job["result"], job["error"]
+    if result is not None and job["kind"] == "ingest":
+        made = f"{job['dataset']['name']}@{job['dataset']['version']}" if job["dataset"] is not None else "a data set"
+        return f"{job['id']} succeeded: {made} is ready, after {result['seconds']:.1f} s"
     if result is not None:
         text = (
             f"{job['id']} succeeded: test accuracy {result['test']['accuracy']:.2%}, "

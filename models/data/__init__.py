@@ -1,1 +1,1 @@
-"""Data sets in memory: splits, and batches on the device."""
+"""Data sets in memory: splits, batches on the device, and their random changes."""

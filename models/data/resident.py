@@ -1,22 +1,32 @@
-"""A split that lives on the device as two tensors; a batch is a selection by index, without worker processes."""
+"""A split that lives on the device as a few tensors; a batch is a selection by index, without worker processes."""
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from core.encode import Preprocessing
+from core.encode import Preprocessing, ragged
 from core.encode.splits import permutation
 from models.data.splits import Split
 
+WINDOW = 8
+"""Batches whose sequences are sorted by length together."""
+
 
 class Resident:
-    """Inputs in the network's size, images uint8 [N, H, W, C] or series float32 [N, T, F], and targets int64 [N].
+    """Inputs in the network's size and targets int64 [N].
 
-    They are normalised batch by batch.
+    Images uint8 [N, H, W, C], series float32 [N, T, F] or token ids int32 [N, T], with lengths int64 [N] where they
+    vary, else null. Numbers are normalised batch by batch.
     """
 
     def __init__(self, split: Split, preprocessing: Preprocessing, device: torch.device) -> None:
-        self.inputs = torch.from_numpy(np.ascontiguousarray(preprocessing.resize(split.inputs))).to(device)
+        inputs, lengths = split.inputs, split.lengths
+        if preprocessing.tokens is not None:
+            inputs, lengths = ragged.pad(preprocessing.tokens.encode(inputs))
+        inputs = np.ascontiguousarray(preprocessing.resize(inputs))
+        self.inputs = torch.from_numpy(inputs).to(device)
+        self.lengths = None if lengths is None else torch.from_numpy(lengths).to(device)
         self.targets = torch.from_numpy(np.ascontiguousarray(split.targets)).to(device)
         self.mean = torch.tensor(preprocessing.mean, dtype=torch.float32, device=device)
         self.std = torch.tensor(preprocessing.std, dtype=torch.float32, device=device)
@@ -24,10 +34,40 @@ class Resident:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Network input of these samples and their lengths, cut to the longest: nothing depends on the rest."""
+        if self.lengths is None:
+            return self.prepare(self.inputs[indices]), None
+        lengths = self.lengths[indices]
+        return self.prepare(self.inputs[:, : int(lengths.max())][indices]), lengths
+
     def prepare(self, raw: Tensor) -> Tensor:
-        """Raw samples -> float32 network input, the same arithmetic as ``Preprocessing.apply``; ``raw`` stays."""
+        """Raw samples -> network input, the same arithmetic as ``Preprocessing.feed``; ``raw`` stays."""
+        if not len(self.mean):  # token ids
+            return raw
         return raw.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
 
-    def order(self, seed: int, epoch: int) -> Tensor:
-        """The shuffled indices of an epoch: decided by seed and epoch alone, so there is no state to save."""
-        return torch.from_numpy(permutation(len(self), seed, epoch)).to(self.inputs.device)
+    def order(self, seed: int, epoch: int, batch: int | None = None) -> Tensor:
+        """The shuffled indices of an epoch: decided by seed and epoch alone, so there is no state to save.
+
+        Sequences that vary are put into batches with others of about their length; the batches come in any order.
+        """
+        shuffled = permutation(len(self), seed, epoch)
+        if self.lengths is not None and batch is not None:
+            shuffled = _alike(shuffled, self.lengths.cpu().numpy(), batch, seed, epoch)
+        return torch.from_numpy(shuffled).to(self.inputs.device)
+
+
+def _alike(order: NDArray[np.int64], lengths: NDArray[np.int64], batch: int, *seeds: int) -> NDArray[np.int64]:
+    """Sorted by length within windows of a few batches, so that little is padded and chance still mixes them.
+
+    The rest that fills no batch stays at the end as it was drawn, or it would always be the longest.
+    """
+    whole = len(order) // batch
+    result = order.copy()
+    for first in range(0, whole * batch, WINDOW * batch):
+        window = result[first : min(first + WINDOW * batch, whole * batch)]
+        window[:] = window[np.argsort(lengths[window], kind="stable")]
+    batches = result[: whole * batch].reshape(whole, batch)
+    batches[:] = batches[permutation(whole, *seeds, 1)]
+    return result

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +10,48 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from core.encode import Preprocessing
 from core.encode.splits import stratified
+from core.encode.text import Tokens
 from core.plan import Sample
-from core.specs import TrainSpec
-
-_TENSORS = ("train.inputs", "train.targets", "test.inputs", "test.targets")
+from core.specs import Data, TrainSpec
 
 
 @dataclass(frozen=True)
 class Split:
-    """Samples of one purpose, raw: images uint8 [N, H, W, C] or series float32 [N, T, F]; targets int64 [N]."""
+    """Samples of one purpose, raw: images uint8 [N, H, W, C], series float32 [N, T, F] or texts (str objects [N]).
+
+    ``targets`` int64 [N]; ``lengths`` int64 [N] for series that vary in length and are padded behind their ends.
+    """
 
     inputs: NDArray[Any]
     targets: NDArray[np.int64]
+    lengths: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
+    def take(self, indices: NDArray[np.int64]) -> "Split":
+        """These samples, in this order."""
+        lengths = None if self.lengths is None else self.lengths[indices]
+        return Split(self.inputs[indices], self.targets[indices], lengths)
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a data set file holds. ``manifest``: kind, shape, dtype, classes, source."""
+    """What a data set file holds. ``manifest``: kind, shape, dtype, classes, source, and lengths where they vary."""
 
     train: Split
     test: Split
     manifest: dict[str, Any]
+    validation: Split | None = None
 
     @property
     def sample(self) -> Sample:
         """What the plan needs to know."""
-        return Sample(self.manifest["kind"], tuple(self.manifest["shape"]), len(self.manifest["classes"]))
+        kind, shape, classes = (self.manifest[key] for key in ("kind", "shape", "classes"))
+        lengths = self.manifest.get("lengths")
+        return Sample(kind, tuple(shape), len(classes), None if lengths is None else (lengths[0], lengths[1]))
 
 
 @dataclass(frozen=True)
@@ -55,23 +68,52 @@ def load(path: str | Path) -> Dataset:
     try:
         with safe_open(path, "numpy") as file:
             manifest = json.loads((file.metadata() or {})["manifest"])
-            tensors = {name: file.get_tensor(name) for name in _TENSORS}
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            names = set(file.keys())
+            train, test = (_read(file, names, name) for name in ("train", "test"))
+            validation = _read(file, names, "validation") if "validation.targets" in names else None
+    except (SafetensorError, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a data set file: {error}") from error
-    return Dataset(
-        Split(tensors["train.inputs"], tensors["train.targets"]),
-        Split(tensors["test.inputs"], tensors["test.targets"]),
-        manifest,
-    )
+    return Dataset(train, test, manifest, validation)
+
+
+def _read(file: Any, names: set[str], split: str) -> Split:
+    targets = file.get_tensor(f"{split}.targets")
+    if f"{split}.text" in names:
+        return Split(_texts(file.get_tensor(f"{split}.text"), file.get_tensor(f"{split}.offsets")), targets)
+    lengths = file.get_tensor(f"{split}.lengths") if f"{split}.lengths" in names else None
+    return Split(file.get_tensor(f"{split}.inputs"), targets, lengths)
+
+
+def _texts(content: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[Any]:
+    """The samples whose UTF-8 lies one after another, as str objects [N]."""
+    whole = content.tobytes()
+    texts = np.empty(len(offsets) - 1, object)
+    for index, (first, end) in enumerate(pairwise(offsets.tolist())):
+        texts[index] = whole[first:end].decode()
+    return texts
 
 
 def split(dataset: Dataset, spec: TrainSpec) -> Splits:
-    """Cut the validation split from train: ``spec.data.validation`` of it, by class, drawn by ``spec.seed``."""
+    """The data set's own validation split, or ``spec.data.validation`` of train, by class, drawn by ``spec.seed``."""
     train = dataset.train
+    if dataset.validation is not None:
+        return Splits(train, dataset.validation, dataset.test)
     count = max(1, round(len(train) * spec.data.validation))
     rest, held = stratified(train.targets, count, spec.seed)
-    return Splits(
-        Split(train.inputs[rest], train.targets[rest]),
-        Split(train.inputs[held], train.targets[held]),
-        dataset.test,
-    )
+    return Splits(train.take(rest), train.take(held), dataset.test)
+
+
+def preprocessing(train: Split, data: Data, kind: str) -> Preprocessing:
+    """What the training split decides about all samples: the numbers to normalise with, or the vocabulary."""
+    if kind == "text":
+        tokens = Tokens.fit(
+            train.inputs,
+            data.tokens,
+            size=data.vocabulary_size,
+            max_length=data.text_length,
+            lowercase=data.lowercase,
+            nfc=data.nfc,
+        )
+        return Preprocessing.of_texts(tokens)
+    size = (data.resize[0], data.resize[1]) if data.resize else None
+    return Preprocessing.fit(train.inputs, size, data.normalise, train.lengths)

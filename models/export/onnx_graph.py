@@ -1,7 +1,8 @@
 """Plan + weights -> ONNX: one small function for each kind of layer.
 
-The graph's input is ``input``, float32 after preprocessing: images [N, H, W, C] for both families, or series [N, T, F].
-Its output is ``logits`` [N, classes]. Dropout is left out: the graph is for prediction.
+The graph's input is ``input``, float32 after preprocessing: images [N, H, W, C] for both families, or series [N, T, F];
+or int32 token ids [N, T]. Where sequences vary in length there is a second one, ``lengths`` int64 [N], each 1 to T. The
+output is ``logits`` [N, classes]. Dropout is left out: the graph is for prediction.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from core.plan import Layer, Plan
 from core.plan_layers import BYTES
+from models.export import readout
 from models.export.recurrent import write_recurrent
 from models.export.writer import Writer
 
@@ -32,6 +33,8 @@ def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
         raise ValueError(f"an ONNX file holds at most 2 GB and this network has {plan.parameters:,} parameters")
     writer = Writer({name: np.ascontiguousarray(value.numpy(force=True)) for name, value in state_dict.items()})
     value = "input"
+    if plan.variable:
+        writer.lengths = "lengths"
     if plan.layers[0].kind == "conv":
         value = writer.node("Transpose", value, perm=[0, 3, 1, 2])
     for layer in plan.layers:
@@ -40,7 +43,7 @@ def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
     graph = helper.make_graph(
         writer.nodes,
         "network",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", *plan.input])],
+        _inputs(plan),
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", plan.outputs])],
         [numpy_helper.from_array(array, name) for name, array in writer.constants.items()],
     )
@@ -50,6 +53,16 @@ def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
+
+
+def _inputs(plan: Plan) -> list[onnx.ValueInfoProto]:
+    if not plan.variable:
+        return [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", *plan.input])]
+    number = TensorProto.INT32 if plan.layers[0].kind == "embedding" else TensorProto.FLOAT
+    return [
+        helper.make_tensor_value_info("input", number, ["batch", "time", *plan.input[1:]]),
+        helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"]),
+    ]
 
 
 def _write(writer: Writer, layer: Layer, value: str) -> str:
@@ -123,26 +136,8 @@ def _dense(writer: Writer, layer: Layer, value: str) -> str:
     return writer.node("Gemm", value, writer.weight(layer, "weight"), writer.weight(layer, "bias"), transB=1)
 
 
-def _reduce(operator: str) -> Callable[[Writer, Layer, str], str]:
-    def write(writer: Writer, layer: Layer, value: str) -> str:
-        return writer.node(operator, value, writer.constant(np.array([1], np.int64)), keepdims=0)
-
-    return write
-
-
-def _readout_last(writer: Writer, layer: Layer, value: str) -> str:
-    steps, width = layer.input
-    if not layer.options["bidirectional"]:
-        return _at_step(writer, value, steps - 1)
-    halves = writer.constant(np.array([width // 2, width // 2], np.int64))
-    forward, backward = writer.node_outputs("Split", 2, value, halves, axis=2)
-    ends = (_at_step(writer, forward, steps - 1), _at_step(writer, backward, 0))
-    return writer.node("Concat", *ends, axis=1)
-
-
-def _at_step(writer: Writer, value: str, step: int) -> str:
-    index: NDArray[np.int64] = np.array(step, np.int64)
-    return writer.node("Gather", value, writer.constant(index), axis=1)
+def _embedding(writer: Writer, layer: Layer, value: str) -> str:
+    return writer.node("Gather", writer.weight(layer, "weight"), value, axis=0)
 
 
 _WRITERS: dict[str, Callable[[Writer, Layer, str], str]] = {
@@ -158,11 +153,12 @@ _WRITERS: dict[str, Callable[[Writer, Layer, str], str]] = {
     "residual": _residual,
     "flatten": _plain("Flatten"),
     "rows": _rows,
+    "embedding": _embedding,
     "dense": _dense,
     "elman": write_recurrent,
     "gru": write_recurrent,
     "lstm": write_recurrent,
-    "readout_last": _readout_last,
-    "readout_mean": _reduce("ReduceMean"),
-    "readout_max": _reduce("ReduceMax"),
+    "readout_last": readout.last,
+    "readout_mean": readout.mean,
+    "readout_max": readout.maximum,
 }

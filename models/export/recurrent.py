@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 from core.plan import Layer
 from models.export.writer import Writer
@@ -18,7 +19,7 @@ _GATES = {
 
 
 def write_recurrent(writer: Writer, layer: Layer, value: str) -> str:
-    """[N, T, F] -> [N, T, H * directions]."""
+    """[N, T, F] -> [N, T, H * directions]; behind a sequence's end ONNX's operators give zeros."""
     kind, hidden = layer.kind, int(layer.options["hidden"])
     suffixes = ["", "_reverse"] if layer.options["bidirectional"] else [""]
     attributes: dict[str, Any] = {"hidden_size": hidden}
@@ -29,8 +30,10 @@ def write_recurrent(writer: Writer, layer: Layer, value: str) -> str:
     value = writer.node("Transpose", value, perm=[1, 0, 2])
     for depth in range(int(layer.options["layers"])):
         parts = [_direction(writer, layer, f"l{depth}{suffix}") for suffix in suffixes]
-        weights = [writer.constant(np.stack([part[index] for part in parts])) for index in range(3)]
-        states = writer.node(_OPERATORS[kind], value, *weights, **attributes)  # [T, directions, N, H]
+        operands = [writer.constant(np.stack([part[index] for part in parts])) for index in range(3)]
+        if writer.lengths is not None:
+            operands.append(writer.node("Cast", writer.lengths, to=TensorProto.INT32))
+        states = writer.node(_OPERATORS[kind], value, *operands, **attributes)  # [T, directions, N, H]
         states = writer.node("Transpose", states, perm=[0, 2, 1, 3])
         shape = np.array([0, 0, hidden * len(suffixes)], np.int64)
         value = writer.node("Reshape", states, writer.constant(shape))

@@ -15,6 +15,8 @@ class Writer:
         self.weights = weights
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
+        self.lengths: str | None = None
+        """Where sequences vary: the value with how many steps of each are real, int64 [N]."""
         self._values = 0
 
     def weight(self, layer: Layer, name: str) -> str:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from models.networks.lengths import turn, turned
+
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
@@ -44,7 +46,10 @@ class _Recurrence(torch.autograd.Function):
 
 
 class Elman(nn.Module):
-    """[N, T, F] -> [N, T, H] (2H when bidirectional, forward first). Named as in ``nn.RNN``, with ``bias_ih`` alone."""
+    """[N, T, F] -> [N, T, H] (2H when bidirectional, forward first). Named as in ``nn.RNN``, with ``bias_ih`` alone.
+
+    With ``lengths`` [N] the backward direction starts at each last real step; the states behind it mean nothing.
+    """
 
     def __init__(
         self, features: int, hidden: int, *, layers: int = 1, bidirectional: bool = False, dropout: float = 0.0
@@ -64,22 +69,30 @@ class Elman(nn.Module):
                     values = torch.empty(shape).uniform_(-bound, bound)
                     self.register_parameter(f"{name}_l{layer}{suffix}", nn.Parameter(values))
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         states = inputs.transpose(0, 1)
+        rows = None
+        if lengths is not None and len(self.suffixes) == 2:
+            rows = turned(lengths, len(states), time_first=True)
         for layer in range(self.layers):
             if layer and self.dropout:
                 states = nn.functional.dropout(states, self.dropout, self.training)
-            directions = [self._direction(states, f"l{layer}{suffix}", bool(suffix)) for suffix in self.suffixes]
+            directions = [self._direction(states, f"l{layer}{suffix}", bool(suffix), rows) for suffix in self.suffixes]
             states = directions[0] if len(directions) == 1 else torch.cat(directions, 2)
         return states.transpose(0, 1)
 
-    def _direction(self, inputs: Tensor, name: str, backwards: bool) -> Tensor:
+    def _direction(self, inputs: Tensor, name: str, backwards: bool, rows: Tensor | None) -> Tensor:
+        """``rows``: how sequences of several lengths are turned around; null: all have the one length."""
         tensors = [inputs] + [getattr(self, f"{part}_{name}") for part in ("weight_ih", "weight_hh", "bias_ih")]
         device = inputs.device.type
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             # autocast does not look into a function of our own
             tensors = [tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors]
         if backwards:
-            tensors[0] = tensors[0].flip(0)
+            tensors[0] = _turn(tensors[0], rows)
         states: Tensor = _Recurrence.apply(*tensors)  # type: ignore[no-untyped-call]
-        return states.flip(0) if backwards else states
+        return _turn(states, rows) if backwards else states
+
+
+def _turn(sequences: Tensor, rows: Tensor | None) -> Tensor:
+    return sequences.flip(0) if rows is None else turn(sequences, rows)

@@ -9,8 +9,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from core.encode.text import FIRST
 from core.plan import Layer, Plan
 from models.networks.elman import Elman
+from models.networks.lengths import both_directions, inside
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -22,13 +24,21 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class Network(nn.Sequential):
-    """Network input, images [N, H, W, C] or series [N, T, F] float -> logits [N, classes]."""
+    """Network input, images [N, H, W, C] or series [N, T, F] float or token ids [N, T] -> logits [N, classes].
+
+    ``lengths`` [N]: how much of each sequence is real. A sample's logits are those that it has alone and unpadded.
+    """
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(*(_module(layer) for layer in plan.layers))
         self._convolves = plan.layers[0].kind == "conv"
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is not None:
+            value = inputs
+            for module in self:
+                value = module(value, lengths) if isinstance(module, (Elman, Gru, Lstm, Readout)) else module(value)
+            return value
         # NHWC seen as NCHW is PyTorch's channels_last: a view, nothing is copied
         logits: Tensor = super().forward(inputs.permute(0, 3, 1, 2) if self._convolves else inputs)  # type: ignore[no-untyped-call]
         return logits
@@ -59,17 +69,21 @@ class GlobalPool(nn.Module):
 
 
 class Gru(nn.GRU):
-    """``nn.GRU`` that gives its states [N, T, H] only."""
+    """``nn.GRU`` that gives its states [N, T, H] only; those behind a sequence's end mean nothing."""
 
-    def forward(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        if lengths is not None and self.bidirectional:
+            return both_directions(self, inputs, lengths)
         states: Tensor = super().forward(inputs)[0]
         return states
 
 
 class Lstm(nn.LSTM):
-    """``nn.LSTM`` that gives its states [N, T, H] only."""
+    """``nn.LSTM`` that gives its states [N, T, H] only; those behind a sequence's end mean nothing."""
 
-    def forward(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        if lengths is not None and self.bidirectional:
+            return both_directions(self, inputs, lengths)
         states: Tensor = super().forward(inputs)[0]
         return states
 
@@ -81,7 +95,9 @@ class Readout(nn.Module):
         super().__init__()
         self.kind, self.bidirectional = kind, bidirectional
 
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, states: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is not None:
+            return self._real(states, lengths)
         if self.kind == "mean":
             return states.mean(1)
         if self.kind == "max":
@@ -90,6 +106,17 @@ class Readout(nn.Module):
             return states[:, -1]
         forward, backward = states.chunk(2, 2)  # the backward direction ends at the first step
         return torch.cat((forward[:, -1], backward[:, 0]), 1)
+
+    def _real(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Of the real steps only."""
+        if self.kind != "last":
+            padding = ~inside(lengths, states.shape[1])[..., None]
+            if self.kind == "mean":
+                return states.masked_fill(padding, 0).sum(1) / lengths[:, None]
+            return states.masked_fill(padding, -torch.inf).amax(1)
+        forward, backward = states.chunk(2, 2) if self.bidirectional else (states, None)
+        ends = forward[torch.arange(len(lengths), device=lengths.device), lengths - 1]
+        return ends if backward is None else torch.cat((ends, backward[:, 0]), 1)
 
 
 def build(plan: Plan) -> Network:
@@ -127,11 +154,22 @@ def _module(layer: Layer) -> nn.Module:
             return nn.Flatten(2)
         case "dense":
             return nn.Linear(layer.input[0], layer.output[0])
+        case "embedding":
+            return _embedding(int(options["vocabulary"]), layer.output[1])
         case "elman" | "gru" | "lstm":
             return _recurrent(layer)
         case "readout_last" | "readout_mean" | "readout_max":
             return Readout(layer.kind.removeprefix("readout_"), bool(options["bidirectional"]))
     raise AssertionError(f"no module for a layer of kind {layer.kind}")
+
+
+def _embedding(vocabulary: int, size: int) -> nn.Module:
+    """Small at first, so that rare tokens are no noise; padding and unknown, which training may not meet, are zero."""
+    module = nn.Embedding(vocabulary, size)
+    with torch.no_grad():
+        module.weight.mul_(0.1)
+        module.weight[:FIRST].zero_()
+    return module
 
 
 def _recurrent(layer: Layer) -> nn.Module:

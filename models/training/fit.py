@@ -51,7 +51,7 @@ def fit(
         total_steps=limit,
         epochs=rules.epoch_limit,
         steps_per_epoch=run.steps_per_epoch,
-        parameters=run.plan.parameters,
+        plan=run.plan,
         threads=threads,
         device=device,
         exact=reason is None,

@@ -4,18 +4,18 @@ import contextlib
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from core import plan
-from core.encode import Preprocessing
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
+from models.data.augment import Augmentation
 from models.data.resident import Resident
-from models.data.splits import Dataset, split
+from models.data.splits import Dataset, preprocessing, split
 from models.evaluate import confusion_matrix, predict, scores
 from models.events import Diverged, Finished
 from models.networks import build
@@ -48,12 +48,16 @@ class Run:
         environment.prepare(spec.seed, threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
-        size = (spec.data.resize[0], spec.data.resize[1]) if spec.data.resize else None
-        self.preprocessing = Preprocessing.fit(splits.train.inputs, size, spec.data.normalise)
+        self.preprocessing = preprocessing(splits.train, spec.data, dataset.sample.kind)
         self.train = Resident(splits.train, self.preprocessing, device)
         self.validation = Resident(splits.validation, self.preprocessing, device)
         self._test = splits.test
-        self.plan = plan.make(spec, dataset.sample)
+        tokens = self.preprocessing.tokens
+        self.plan = plan.make(spec, replace(dataset.sample, vocabulary=None if tokens is None else tokens.size))
+        self.augmentation: Augmentation | None = None
+        if spec.data.augment is not None:
+            black = self.train.prepare(torch.zeros_like(self.train.mean))
+            self.augmentation = Augmentation(spec.data.augment, spec.seed, black)
         self.network = build(self.plan).to(device)
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
@@ -66,7 +70,7 @@ class Run:
         self.total_steps = self.rules.steps
         if self.rules.epoch_limit is not None:
             self.total_steps = self.rules.epoch_limit * self.steps_per_epoch
-        self._order = self.train.order(spec.seed, 0)
+        self._order = self.train.order(spec.seed, 0, self.samples_per_step)
         self._order_epoch = 0
         self._check_single_samples()
 
@@ -85,10 +89,13 @@ class Run:
         targets = self.train.targets[indices]
         # one divisor for the whole step, so that k micro-batches give exactly the gradient's mean over their samples
         weight = len(indices) if self.class_weights is None else self.class_weights[targets].sum()
-        for part, wanted in zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True):
-            inputs = self.train.prepare(self.train.inputs[part])
+        parts = zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True)
+        for number, (part, wanted) in enumerate(parts):
+            inputs, lengths = self.train.batch(part)
+            if self.augmentation is not None:
+                inputs = self.augmentation(inputs, self.progress.step, number * self.micro_batch, lengths)
             with self._precision():
-                logits = self.network(inputs)
+                logits = self.network(inputs, lengths)
             loss = nn.functional.cross_entropy(
                 logits.float(),
                 wanted,
@@ -128,8 +135,9 @@ class Run:
 
     def validate(self) -> dict[str, float]:
         """Score the validation split and remember the weights if they are the best."""
-        logits = predict(self.network, self.validation.inputs, self.validation.prepare)
-        values = scores(logits, self.validation.targets)
+        held = self.validation
+        logits = predict(self.network, held.inputs, held.prepare, held.lengths)
+        values = scores(logits, held.targets)
         if not math.isfinite(values["loss"]):
             raise Diverged(self.progress.step, "validation_loss", values["loss"])
         if self.progress.note_validation(values, self.rules):
@@ -182,7 +190,7 @@ class Run:
         assert progress.stopped is not None
         self.network.load_state_dict(self.best_weights)
         test = Resident(self._test, self.preprocessing, self.device)
-        logits = predict(self.network, test.inputs, test.prepare)
+        logits = predict(self.network, test.inputs, test.prepare, test.lengths)
         manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
         return Finished(
             step=progress.step,
@@ -195,13 +203,15 @@ class Run:
             test=scores(logits, test.targets),
             confusion_matrix=confusion_matrix(logits, test.targets),
             preprocessing=self.preprocessing,
+            plan=self.plan,
         )
 
     def _next_indices(self) -> Tensor:
         """The samples of the next step; a full batch needs no shuffling."""
         epoch, position = divmod(self.progress.step, self.steps_per_epoch)
         if epoch != self._order_epoch and self.steps_per_epoch > 1:
-            self._order, self._order_epoch = self.train.order(self.spec.seed, epoch), epoch
+            self._order = self.train.order(self.spec.seed, epoch, self.samples_per_step)
+            self._order_epoch = epoch
         start = position * self.samples_per_step
         return self._order[start : start + self.samples_per_step]
 

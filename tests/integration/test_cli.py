@@ -94,6 +94,9 @@ def test_train_watch_download_predict(run: Run, spec: Callable[..., str], tmp_pa
     image.putdata([pixel for row in sample["values"] for pixel in row])
     image.save(tmp_path / "digit.png")
     assert run("predict", model, str(tmp_path / "digit.png"), "--top", "2") == (0, [by_rows])
+    (tmp_path / "note.txt").write_text("a seven, I think")
+    status, [answer] = run("predict", model, str(tmp_path / "note.txt"))
+    assert status == 1 and answer["error"]["errors"][0]["pointer"] == "#/inputs/0"
     assert "command-line" in [each["name"] for each in run("models")[1][0]]
     assert run("models", "command-line")[1][0][0]["job"] == job["id"]
 

@@ -4,12 +4,17 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from api.serving import predict as serving
+from core.specs import TrainSpec
+from models.data.splits import Dataset, Split
+from models.events import Finished
+from models.training import fit
 
 
 @pytest.fixture
@@ -64,6 +69,68 @@ def test_a_model_of_sequences(api: Any) -> None:
     Image.new("L", (8, 8)).save(file, "png")
     picture = api.http.post("/v1/models/rows:predict", content=file.getvalue(), headers={"Content-Type": "image/png"})
     assert (picture.status_code, "sequences of numbers" in picture.json()["detail"]) == (415, True)
+
+
+def finished(dataset: Dataset, **body: Any) -> Finished:
+    """A few steps of training."""
+    spec = {"network": {"family": "rnn", "cell": "gru", "hidden": 8, "bidirectional": True}, **body}
+    *_, end = fit(TrainSpec.model_validate({"hyperparameters": {"steps": 3}, **spec}), dataset, threads=1)
+    assert isinstance(end, Finished)
+    return end
+
+
+def found(answer: httpx.Response) -> Any:
+    """The probabilities of an answer [N, classes]."""
+    assert answer.status_code == 200, answer.text
+    return np.array([list(one["probabilities"].values()) for one in answer.json()["predictions"]])
+
+
+def test_a_model_of_series_that_vary_in_length(api: Any) -> None:
+    whole = api.player.digits("digits-rows")
+    cut = [Split(part.inputs, part.targets, 3 + part.targets % 6) for part in (whole.train, whole.test)]
+    dataset = Dataset(*cut, {**whole.manifest, "lengths": [3, 8]})
+    played = api.player.train("varied", trained=finished(dataset))
+    rows = [one[:length].tolist() for one, length in zip(*(dataset.test.inputs, dataset.test.lengths), strict=True)][
+        :90
+    ]
+    with torch.no_grad():
+        alone = [
+            played.network(torch.from_numpy(played.preprocessing.feed([np.float32(one)])["input"])) for one in rows
+        ]
+    wanted = torch.softmax(torch.cat(alone).double(), 1).numpy()
+    url = "/v1/models/varied:predict"
+    assert np.abs(found(api.http.post(url, json={"inputs": rows})) - wanted).max() < 1e-5
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda row: found(api.http.post(url, json={"inputs": [row]})), rows))
+    assert np.abs(np.concatenate(answers) - wanted).max() < 1e-5
+    long = api.http.post(url, json={"inputs": [rows[0], [[0.0] * 8] * 33]})
+    assert (long.status_code, long.json()["errors"][0]["pointer"]) == (422, "#/inputs/1")
+    assert "1 to 32 steps" in long.json()["detail"]
+
+
+def test_a_model_of_texts(api: Any) -> None:
+    digits = api.player.digits()
+
+    def texts(part: Split) -> Split:
+        words = np.array(["nul", "een", "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "neg\u00ean"], object)
+        return Split(words[part.targets] + " \u20ac", part.targets)
+
+    manifest = {**digits.manifest, "kind": "text", "shape": [], "dtype": "utf8", "lengths": [5, 7]}
+    played = api.player.train("texts", trained=finished(Dataset(texts(digits.train), texts(digits.test), manifest)))
+    sentences = ["zes \u20ac", "\u00ean", "een heel lange zin", ""]
+    tokens = played.preprocessing.tokens
+    with torch.no_grad():
+        alone = [played.network(torch.from_numpy(one)[None]) for one in tokens.encode(sentences)]
+    wanted = torch.softmax(torch.cat(alone).double(), 1).numpy()
+    url = "/v1/models/texts:predict"
+    assert np.abs(found(api.http.post(url, json={"inputs": sentences})) - wanted).max() < 1e-5
+    for sentence, row in zip(sentences, wanted, strict=True):
+        plain = {"Content-Type": "text/plain; charset=utf-8"}
+        assert np.abs(found(api.http.post(url, content=sentence.encode(), headers=plain)) - row).max() < 1e-5
+    refused = api.http.post(url, json={"inputs": ["zes", [1]]})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/inputs/1")
+    picture = api.http.post(url, content=b"", headers={"Content-Type": "image/png"})
+    assert (picture.status_code, "reads texts" in picture.json()["detail"]) == (415, True)
 
 
 def test_one_sample_many_ways(api: Any, model: tuple[str, Any]) -> None:

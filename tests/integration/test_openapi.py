@@ -47,6 +47,16 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 
 [[operations]]
 include-name = "POST /v1/models/{{reference}}:predict"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "415", "422"]
+
+# Height and width go together, and a pattern names its label.
+[[operations]]
+include-name = ["POST /v1/datasets", "PUT /v1/datasets/{{dataset}}"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
+
+# Only a version that is named, and that nothing was made from, is deleted.
+[[operations]]
+include-name = "DELETE /v1/datasets/{{dataset}}"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
 
 # An alias that exists is moved only with its ETag, to a version that exists.

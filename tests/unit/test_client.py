@@ -277,6 +277,14 @@ def test_promote_moves_only_what_it_has_seen(serve: Serve) -> None:
     assert json.loads(body) == {"version": 2, "reason": "better"}
 
 
+def test_texts_are_sent_as_they_are_and_one_string_is_no_list(serve: Serve) -> None:
+    service, client = serve(answer(200, {"predictions": []}))
+    client.predict("reviews", ["a good film", "née"])
+    assert json.loads(service.requests[0][3]) == {"inputs": ["a good film", "née"]}
+    with pytest.raises(ValueError, match="into a list"):
+        client.predict("reviews", "a good film")
+
+
 def test_an_image_is_sent_as_what_it_is(serve: Serve) -> None:
     service, client = serve(answer(200, {"predictions": []}))
     client.predict("digits:3", image=b"\x89PNG\r\n\x1a\n...", top=2)

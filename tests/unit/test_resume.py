@@ -67,7 +67,11 @@ CASES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     (CNN, {"optimizer": {"name": "adam", "weight_decay": 0.1}, "precision": "bf16", "epochs": 2, "batch_size": 100}),
     (CNN, {"optimizer": {"name": "rmsprop"}, "seconds": 1000.0, "target": {"metric": "validation_loss", "value": 0.0}}),
+    (CNN, {"optimizer": {"name": "adam"}, "accumulate": 2, "epochs": 2}),
 ]
+AUGMENTED = {"shift": 1, "rotate": 10.0, "cutout": 2, "brightness": 0.1, "contrast": 0.2, "noise": 0.1}
+DATA: dict[int, dict[str, Any]] = {8: {"augment": AUGMENTED}}
+"""Of the cases that have some, by their place."""
 TARGET = {"metric": "validation_loss", "value": 1000.0}
 STOP_STEP = 37
 """For the case that is limited by seconds, as an earlier attempt would have announced it."""
@@ -132,7 +136,8 @@ def test_resuming_anywhere_gives_the_undisturbed_bits(digits: Dataset, digits_pa
     work: list[dict[str, Any]] = []
     wanted: list[dict[str, Any]] = []
     for number, (network, rules) in enumerate(CASES):
-        spec = TrainSpec.model_validate({"network": network, "hyperparameters": rules, "seed": number})
+        body = {"network": network, "data": DATA.get(number, {}), "hyperparameters": rules, "seed": number}
+        spec = TrainSpec.model_validate(body)
         whole = story(run(digits, spec))
         for step in random.sample(range(1, whole["end"][0]), 2):
             folder = tmp_path / f"{number}-{step}"

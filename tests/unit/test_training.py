@@ -64,7 +64,9 @@ def first_batch(spec: TrainSpec, dataset: Dataset) -> tuple[Run, Tensor, Tensor]
 
 def test_the_events_of_a_short_run(few_digits: Dataset) -> None:
     events = train(spec_of(epochs=2, batch_size=50, log_every=2), few_digits)
-    assert events[0] == Started(0, 0, 6, 2, 3, 426, 1, "cpu", True, None)
+    (started,) = of_type(events, Started)
+    assert events[0] == Started(0, 0, 6, 2, 3, started.plan, 1, "cpu", True, None)
+    assert started.plan.parameters == 426
     assert [type(event) for event in events[1:]] == [
         *(FirstStep, Metrics, Metrics, Metrics, Metrics, Checkpointed, Finished)
     ]
@@ -203,5 +205,5 @@ def test_the_examples_reach_their_accuracy(digits: Dataset, name: str, goal: flo
     assert job.model == name
     events = train(job.training, digits)
     if name == "digits-cnn":
-        assert of_type(events, Started)[0].parameters == 225_034
+        assert of_type(events, Started)[0].plan.parameters == 225_034
     assert finished(events).test["accuracy"] >= goal

@@ -1,0 +1,140 @@
+"""Making datasets: files go in, and a job of the kind ingest checks them and makes the next version."""
+
+import asyncio
+import hashlib
+import json as text_json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ConfigDict, Field, ValidationError
+from sqlalchemy.orm import Session
+
+from api import express, multipart, objects
+from api.answers import documented, json, problems, without_null
+from api.deps import Caller, ServiceDep
+from api.routes.jobs import LOCATION, IdempotencyKey
+from api.service import Service
+from api.submissions import address, find, wake
+from api.uploads import receive_body, receive_form
+from core import idempotency
+from core import jobs as machine
+from core.errors import Invalid
+from core.jobs import Input
+from core.specs import NAME_PATTERN, NO_NUL, IngestJob, IngestOptions
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+ROUTE = "upload"
+BINARY = {"type": "string", "format": "binary"}
+
+
+class UploadOptions(IngestOptions):
+    """The options of an ingest as they come in a query or a form, where every value is text."""
+
+    model_config = ConfigDict(strict=False)
+
+    source: str = Field(default="", max_length=512, pattern=NO_NUL)
+    """Where the samples come from, in your words."""
+
+    def job(self, dataset: str) -> IngestJob:
+        """The job that makes the next version of a dataset."""
+        options = IngestOptions.model_validate(self.model_dump(include=set(IngestOptions.model_fields)))
+        return IngestJob(dataset=dataset, options=options, source=self.source)
+
+
+class UploadQuery(UploadOptions):
+    """The query of an upload of one file."""
+
+    filename: str = Field(default="", max_length=512, pattern=NO_NUL)
+    """What the file is called where it comes from; its ending may help to read it."""
+
+
+class UploadForm(UploadOptions):
+    """The plain fields of the form."""
+
+    name: str = Field(pattern=NAME_PATTERN)
+
+
+ANSWER = documented(
+    objects.Job,
+    "idempotency_mismatch",
+    "not_found",
+    "payload_too_large",
+    status=202,
+    headers=LOCATION,
+    description="The files are stored; the job says what becomes of them.",
+)
+BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": BINARY}}}}
+
+
+@router.put("/{dataset}", status_code=202, responses=ANSWER, openapi_extra=BODY)
+async def upload_file(
+    request: Request,
+    dataset: Annotated[str, Path(pattern=NAME_PATTERN)],
+    query: Annotated[UploadQuery, Query()],
+    caller: Caller,
+    service: ServiceDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Upload one file, or an archive of many, as the next version of a dataset."""
+    job = query.job(dataset)
+    file = await receive_body(request, service.database, query.filename or dataset)
+    return await asyncio.to_thread(_accept, service, caller.tenant, job, [file], idempotency_key)
+
+
+def _form() -> dict[str, Any]:
+    schema = UploadForm.model_json_schema()
+    files = {"type": "array", "items": BINARY, "minItems": 1, "description": "The files; the part may be repeated."}
+    properties = {name: without_null(value) for name, value in schema["properties"].items()}
+    whole = {**schema, "properties": {**properties, "file": files}, "required": ["name", "file"]}
+    return {"requestBody": {"required": True, "content": {multipart.MEDIA_TYPE: {"schema": whole}}}}
+
+
+@router.post("", status_code=202, responses={**ANSWER, **problems("unsupported_media_type")}, openapi_extra=_form())
+async def upload_form(
+    request: Request, caller: Caller, service: ServiceDep, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Upload one or several files as a form, as the next version of a dataset."""
+    form = await receive_form(request, service.database)
+    try:
+        fields = UploadForm.model_validate(form.fields)
+    except ValidationError as error:
+        found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+        raise RequestValidationError(found, body=form.fields) from error
+    if not form.files:
+        raise Invalid("there is no file in the form; send them as parts named file", "#/file")
+    return await asyncio.to_thread(
+        _accept, service, caller.tenant, fields.job(fields.name), form.files, idempotency_key
+    )
+
+
+def _accept(service: Service, tenant: str, request: IngestJob, files: list[Input], key: str | None) -> Response:
+    """Put the ingest into the line, once for each Idempotency-Key."""
+    with service.database.transaction() as session:
+        job_id, made = _once(session, tenant, request, files, key)
+    with service.database.reading() as session:
+        shown = express.job(session, find(session, tenant, job_id))
+    if made:
+        wake(service.database, service.tickets, job_id, "cpu")
+    return json(shown, 202, {"Location": address(job_id)})
+
+
+def _once(
+    session: Session, tenant: str, request: IngestJob, files: Sequence[Input], key: str | None
+) -> tuple[str, bool]:
+    """The id of the job, and whether it was made now."""
+    if key is None:
+        return machine.submit_ingest(session, tenant, request, files).id, True
+    stored = idempotency.begin(session, tenant, ROUTE, key, _digest(request, files))
+    if stored is not None:
+        return str(stored.location).rpartition("/")[2], False
+    job_id = machine.submit_ingest(session, tenant, request, files).id
+    idempotency.finish(session, tenant, ROUTE, key, 202, address(job_id))
+    return job_id, True
+
+
+def _digest(request: IngestJob, files: Sequence[Input]) -> str:
+    """SHA-256 of what was asked for: the options, and the names and hashes of the files."""
+    asked = {"request": request.model_dump(mode="json"), "files": [[one.name, one.sha256] for one in files]}
+    return hashlib.sha256(text_json.dumps(asked, sort_keys=True).encode()).hexdigest()

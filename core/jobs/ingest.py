@@ -1,0 +1,47 @@
+"""Accepting an ingest: uploaded files that are to become the next version of a dataset."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from core import blobs, ids
+from core.db import now
+from core.jobs.events import Event, append
+from core.jobs.lease import Input
+from core.specs import IngestJob
+from core.tables import Job, JobInput
+
+MAX_ATTEMPTS = 3
+MEMORY_BYTES = 256 * 2**20
+"""What an ingest surely needs; how much its arrays may take depends on the worker that runs it."""
+
+
+def submit_ingest(session: Session, tenant: str, request: IngestJob, inputs: Sequence[Input]) -> Job:
+    """Put an ingest of files, whose blobs are stored, into the short line."""
+    at = now(session)
+    job = Job(
+        id=ids.new("job"),
+        tenant=tenant,
+        kind=request.kind,
+        state="queued",
+        priority=0,
+        device="cpu",
+        spec=request.model_dump(mode="json"),
+        labels={},
+        parameters=0,
+        memory_bytes=MEMORY_BYTES,
+        flops=0,
+        checkpoint_seconds=0.0,
+        max_attempts=MAX_ATTEMPTS,
+        created_at=at,
+        ticket_sent_at=at,
+        last_seq=0,
+        attempt=0,
+    )
+    session.add(job)
+    session.flush()
+    for position, one in enumerate(inputs):
+        blobs.touch(session, one.sha256)
+        session.add(JobInput(job_id=job.id, position=position, **vars(one)))
+    append(session, job, Event("queued", "The files were accepted.", {"files": [vars(one) for one in inputs]}))
+    return job

@@ -1,0 +1,93 @@
+"""Datasets are made of uploads, by jobs of the kind ingest."""
+
+import re
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+KIND, KINDS = "kind IN ('train')", "kind IN ('train', 'ingest')"
+DATASET = "kind <> 'train' OR dataset_id IS NOT NULL"
+SAMPLE_KIND, SAMPLE_KINDS = "kind IN ('image', 'series')", "kind IN ('image', 'series', 'text')"
+NOT_NULL, NULL = "dataset_id VARCHAR(48) NOT NULL,", "dataset_id VARCHAR(48),"
+
+
+def upgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), CONSTRAINT ck_jobs_kind"
+        _rebuild("jobs", (KIND, KINDS), (NOT_NULL, NULL), ("CONSTRAINT ck_jobs_kind", added))
+        _rebuild("datasets", (SAMPLE_KIND, SAMPLE_KINDS))
+    else:
+        op.alter_column("jobs", "dataset_id", nullable=True)
+        _replace("jobs", "kind", KINDS)
+        op.create_check_constraint(op.f("ck_jobs_dataset"), "jobs", DATASET)
+        _replace("datasets", "kind", SAMPLE_KINDS)
+    op.add_column("jobs", sa.Column("vocabulary", INT, nullable=True))
+    op.add_column("datasets", sa.Column("lengths", JSON, nullable=True))
+    op.add_column("datasets", sa.Column("findings", JSON, nullable=True))
+    op.create_table(
+        "job_inputs",
+        sa.Column("job_id", sa.String(length=48), nullable=False),
+        sa.Column("position", INT, nullable=False),
+        sa.Column("name", sa.String(length=512), nullable=False),
+        sa.Column("size", INT, nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.CheckConstraint("position >= 0 AND size >= 0", name=op.f("ck_job_inputs_sizes")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_inputs_job_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["sha256"], ["blobs.sha256"], name=op.f("fk_job_inputs_sha256")),
+        sa.PrimaryKeyConstraint("job_id", "position", name=op.f("pk_job_inputs")),
+    )
+    op.create_index(op.f("ix_job_inputs_sha256"), "job_inputs", ["sha256"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_table("job_inputs")
+    op.drop_column("datasets", "findings")
+    op.drop_column("datasets", "lengths")
+    op.drop_column("jobs", "vocabulary")
+    op.execute("DELETE FROM jobs WHERE kind = 'ingest'")
+    if op.get_bind().dialect.name == "sqlite":
+        added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), "
+        _rebuild("jobs", (KINDS, KIND), (NULL, NOT_NULL), (added, ""))
+        _rebuild("datasets", (SAMPLE_KINDS, SAMPLE_KIND))
+    else:
+        op.drop_constraint(op.f("ck_jobs_dataset"), "jobs")
+        _replace("jobs", "kind", KIND)
+        op.alter_column("jobs", "dataset_id", nullable=False)
+        _replace("datasets", "kind", SAMPLE_KIND)
+
+
+def _replace(table: str, constraint: str, condition: str) -> None:
+    op.drop_constraint(op.f(f"ck_{table}_{constraint}"), table)
+    op.create_check_constraint(op.f(f"ck_{table}_{constraint}"), table, condition)
+
+
+def _rebuild(table: str, *changes: tuple[str, str]) -> None:
+    """Change a table of SQLite, which cannot alter constraints: make it anew from its own text, with all its rows.
+
+    Foreign keys are not enforced meanwhile (``migrations.upgrade``), or dropping the old table would empty those that
+    point at it.
+    """
+    connection = op.get_bind()
+    assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 0, "foreign keys must be off"
+    found = connection.exec_driver_sql("SELECT type, sql FROM sqlite_master WHERE tbl_name = ? AND sql <> ''", (table,))
+    rows = found.all()
+    (made,) = (row.sql for row in rows if row.type == "table")
+    for old, new in changes:
+        assert made.count(old) == 1, f"{table} should have {old!r} once"
+        made = made.replace(old, new)
+    made = re.sub(rf'CREATE TABLE "?{table}"?', f"CREATE TABLE new_{table}", made, count=1)
+    connection.exec_driver_sql(made)
+    connection.exec_driver_sql(f"INSERT INTO new_{table} SELECT * FROM {table}")
+    connection.exec_driver_sql(f"DROP TABLE {table}")
+    connection.exec_driver_sql(f"ALTER TABLE new_{table} RENAME TO {table}")
+    for index in (row.sql for row in rows if row.type == "index"):
+        connection.exec_driver_sql(index)

@@ -1,0 +1,58 @@
+"""What a child says, and what of it is written: events, metrics, columns of the job."""
+
+import time
+from typing import Any
+
+from core.jobs import Event, Points
+from core.tables import Job
+
+Message = dict[str, Any]
+CAN_WAIT = ("metrics", "log")
+SMALL = ("started", "first_step", "stop_step", "stage", "warning", *CAN_WAIT)
+
+
+def entries(message: Message) -> list[Event | Points]:
+    """What a message adds to the job's history."""
+    match message["type"]:
+        case "started":
+            data = {name: message[name] for name in ("step", "steps_per_epoch", "total_steps", "threads", "device")}
+            threads = "1 thread" if message["threads"] == 1 else f"{message['threads']} threads"
+            text = f"Training on {message['device']} with {threads} from step {message['step']}."
+            inexact = [Event("warning", f"The resumed run is approximate: {message['reason']}.", {}, "warning")]
+            return [Event("started", text, data), *([] if message["exact"] else inexact)]
+        case "first_step":
+            data = {"step": message["step"], "seconds": message["seconds"]}
+            return [Event("first_step", f"Step {message['step']} is done.", data)]
+        case "metrics":
+            return [Points([(name, message["step"], value) for name, value in message["values"].items()])]
+        case "log":
+            return [Event("log", line, {"stream": "output", "line": line}) for line in message["lines"]]
+        case "warning":
+            return [Event("warning", message["message"], {}, "warning")]
+        case "stage":
+            return []  # the recorder tells of it when it begins
+        case "stop_step":
+            text = f"The time given allows {message['step']} steps."
+            return [Event("stop_step", text, {"step": message["step"]})]
+    raise AssertionError(f"unknown message {message['type']}")
+
+
+def changes(message: Message) -> dict[str, Any]:
+    """The columns of the job that a message sets."""
+    if message["type"] == "started":
+        exact = "exact" if message["exact"] else "approximate"
+        planned = {name: message[name] for name in ("parameters", "flops", "vocabulary")}
+        return {"resume": exact, "resume_reason": message["reason"], "threads": message["threads"], **planned}
+    return {"stop_step": message["step"]} if message["type"] == "stop_step" else {}
+
+
+def result(job: Job, message: Message, weights: str) -> dict[str, Any]:
+    """What a training reached, as its job keeps it."""
+    kept = ("test", "validation", "best_step", "best_epoch", "stopped", "confusion_matrix", "classes")
+    own = {"steps": message["step"], "epochs": message["epoch"], "seconds": seconds(job), "weights_sha256": weights}
+    return {name: message[name] for name in kept} | own
+
+
+def seconds(job: Job) -> float:
+    """How long a job has run, over all its attempts."""
+    return round(job.ran_seconds + (time.time() - job.claimed_at.timestamp() if job.claimed_at else 0.0), 3)

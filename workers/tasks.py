@@ -1,0 +1,59 @@
+"""What a child is told to do, as plain data; its input files are fetched from the database first."""
+
+from pathlib import Path
+from typing import Any
+
+from core import blobs
+from core.jobs import Claim
+from core.specs import IngestJob, TrainJob
+from workers.runtime import Runtime
+
+
+def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: float) -> dict[str, Any]:
+    """The task of one attempt; ``scratch`` is its folder, ``deadline`` the end of its lease (monotonic clock)."""
+    own = _training(runtime, claim, scratch) if claim.kind == "train" else _ingest(runtime, claim, scratch)
+    return {
+        "kind": claim.kind,
+        "name": claim.lease.job_id[-12:],
+        "scratch": str(scratch),
+        "device": device.partition(":")[0],
+        "visible": device.partition(":")[2],
+        "deadline": deadline,
+        **own,
+    }
+
+
+def _training(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
+    assert claim.dataset_sha256 is not None, "a training has a dataset"
+    dataset = runtime.cache / f"{claim.dataset_sha256}.safetensors"
+    if not dataset.exists():
+        blobs.fetch(runtime.database, claim.dataset_sha256, dataset)
+    resume = []
+    if claim.resume is not None:
+        assert claim.resume.state_sha256 is not None, "the last checkpoint always has its state"
+        for name, sha256 in (("weights", claim.resume.weights_sha256), ("state", claim.resume.state_sha256)):
+            resume.append(str(scratch / f"resume-{name}.safetensors"))
+            blobs.fetch(runtime.database, sha256, Path(resume[-1]))
+    return {
+        "spec": TrainJob.model_validate(claim.spec).training.model_dump(mode="json"),
+        "dataset": str(dataset),
+        "resume": resume,
+        "threads": claim.threads,
+        "stop_step": claim.stop_step,
+        "checkpoint_seconds": claim.checkpoint_seconds,
+    }
+
+
+def _ingest(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
+    spec = IngestJob.model_validate(claim.spec)
+    uploads = []
+    for position, one in enumerate(claim.inputs):
+        path = scratch / f"upload-{position}"
+        blobs.fetch(runtime.database, one.sha256, path)
+        uploads.append({"name": one.name, "path": str(path)})
+    return {
+        "uploads": uploads,
+        "options": spec.options.model_dump(mode="json"),
+        "source": spec.source,
+        "limit_bytes": runtime.worker.memory_bytes // runtime.worker.slots // 2,
+    }
