@@ -31,19 +31,6 @@ class System(Protocol):
 
 
 @pytest.fixture
-def run(system: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command with --json; returns the exit status and the lines it printed, decoded."""
-    monkeypatch.setenv("EPOCHD_URL", system.url)
-
-    def command(*arguments: str) -> tuple[int, list[Any]]:
-        capsys.readouterr()
-        status = main([*arguments, "--json"])
-        return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-    return command
-
-
-@pytest.fixture
 def spec(tmp_path: Path) -> Callable[..., str]:
     """Write a spec file."""
 
