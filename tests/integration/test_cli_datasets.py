@@ -41,8 +41,9 @@ def test_a_folder_is_added_shown_listed_and_deleted(run: Any, folder: Path) -> N
 
 
 def test_what_was_found_is_told_in_words(
-    run: Any, folder: Path, capsys: pytest.CaptureFixture[str], system: Any
+    run: Any, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     (folder / "dark" / "broken.png").write_bytes(png(pictures()["x"][0])[:60])
     run("datasets", "add", str(folder), "--name", "told", "--size", "6x6")
     capsys.readouterr()
