@@ -40,7 +40,8 @@ def japanese_vowels(path: Path) -> None:
         series = [np.array([channel.split(",") for channel in row[:-1]], np.float32).T for row in rows]
         lengths = np.array([len(one) for one in series])
         padded = [np.pad(one, ((0, 29 - len(one)), (0, 0))) for one in series]
-        tensors |= {f"{part}.inputs": np.stack(padded), f"{part}.lengths": lengths}
+        # safetensors writes the memory as it lies, so it must lie in C order
+        tensors |= {f"{part}.inputs": np.ascontiguousarray(np.stack(padded)), f"{part}.lengths": lengths}
         tensors[f"{part}.targets"] = np.array([int(row[-1]) - 1 for row in rows])
     manifest = {"kind": "series", "shape": [29, 12], "dtype": "float32", "classes": list("123456789")}
     save_file(tensors, path, metadata={"manifest": json.dumps({**manifest, "lengths": [7, 29]})})
