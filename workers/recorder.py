@@ -259,7 +259,7 @@ def _changes(message: Message) -> dict[str, Any]:
 
 
 def _result(job: Job, message: Message, weights: str) -> dict[str, Any]:
-    kept = ("test", "validation", "best_step", "best_epoch", "stopped", "confusion_matrix", "classes")
+    kept = ("test", "validation", "best_step", "best_epoch", "stopped", "confusion_matrix", "per_class", "classes")
     took = job.ran_seconds + (time.time() - job.claimed_at.timestamp() if job.claimed_at else 0.0)
     own = {"steps": message["step"], "epochs": message["epoch"], "seconds": round(took, 3), "weights_sha256": weights}
     return {name: message[name] for name in kept} | own

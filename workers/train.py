@@ -92,6 +92,10 @@ def _finish(event: events.Finished, spec: TrainSpec, dataset: Dataset, scratch: 
         "validation": event.validation,
         "test": event.test,
         "confusion_matrix": event.confusion_matrix,
+        "per_class": [
+            {"class": name, **measured}
+            for name, measured in zip(dataset.manifest["classes"], event.per_class, strict=True)
+        ],
         "classes": dataset.manifest["classes"],
         "preprocessing": event.preprocessing.as_dict(),
         "weights": str(weights),

@@ -17,7 +17,7 @@ from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
 from models.data.resident import Resident
 from models.data.splits import Dataset, split
-from models.evaluate import confusion_matrix, predict, scores
+from models.evaluate import confusion_matrix, macro, per_class, predict, scores
 from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, optim, schedule
@@ -191,6 +191,7 @@ class Run:
         self.network.load_state_dict(self.best_weights)
         test = Resident(self._test, self.preprocessing, self.device)
         logits = predict(self.network, test.inputs, test.prepare)
+        classes = per_class(logits, test.targets)
         manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
         return Finished(
             step=progress.step,
@@ -200,8 +201,13 @@ class Run:
             best_step=progress.best_step,
             best_epoch=progress.best_epoch,
             validation=progress.best,
-            test=scores(logits, test.targets),
+            test={
+                **scores(logits, test.targets),
+                "macro_f1": macro(classes, "f1"),
+                "auroc": macro(classes, "auroc"),
+            },
             confusion_matrix=confusion_matrix(logits, test.targets),
+            per_class=classes,
             preprocessing=self.preprocessing,
         )
 
