@@ -2,6 +2,8 @@
 
 from typing import Any, Literal, TypedDict
 
+from epochd.result import Result
+
 Status = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -54,43 +56,6 @@ class JobError(TypedDict):
     detail: dict[str, Any]
 
 
-class Scores(TypedDict):
-    accuracy: float
-    loss: float
-
-
-class TestScores(Scores):
-    """Also the means over the classes of F1 and of the area under the ROC curve (a class against the rest)."""
-
-    macro_f1: float
-    auroc: float | None
-
-
-ClassScores = TypedDict(
-    "ClassScores",
-    {"class": str, "precision": float | None, "recall": float | None, "f1": float | None, "auroc": float | None,
-     "support": int},
-)  # fmt: skip
-"""One class of the test split; null where a score is undefined, e.g. the precision of a class never predicted."""
-
-
-class Result(TypedDict):
-    """What a training reached. ``test`` was read once, after the weights had been chosen on ``validation``."""
-
-    test: TestScores
-    validation: Scores
-    best_step: int
-    best_epoch: int
-    steps: int
-    epochs: int
-    stopped: str
-    seconds: float
-    confusion_matrix: list[list[int]]
-    per_class: list[ClassScores]
-    classes: list[str]
-    weights_sha256: str
-
-
 class Job(TypedDict):
     """A job. ``layers`` is null in lists; times are RFC 3339 in UTC."""
 
@@ -106,6 +71,7 @@ class Job(TypedDict):
     dataset: DatasetRef
     model: str | None
     model_version: int | None
+    fine_tune_from: str | None
     network: dict[str, Any]
     data: dict[str, Any]
     hyperparameters: dict[str, Any]
@@ -228,6 +194,7 @@ class ModelVersion(TypedDict):
     model: str
     version: int
     job: str | None
+    fine_tune_from: str | None
     checkpoint_step: int
     created_at: str
     ready: bool

@@ -112,12 +112,17 @@ def _task(runtime: Runtime, claim: Claim, keeper: Keeper, scratch: Path, device:
         for name, sha256 in (("weights", claim.resume.weights_sha256), ("state", claim.resume.state_sha256)):
             resume.append(str(scratch / f"resume-{name}.safetensors"))
             blobs.fetch(runtime.database, sha256, Path(resume[-1]))
+    start = None
+    if claim.start is not None:
+        start = {"weights": str(scratch / "start.safetensors"), "keep_head": claim.start.keep_head}
+        blobs.fetch(runtime.database, claim.start.weights_sha256, scratch / "start.safetensors")
     return {
         "kind": claim.spec["kind"],
         "name": claim.lease.job_id[-12:],
         "spec": TrainJob.model_validate(claim.spec).training.model_dump(mode="json"),
         "dataset": str(dataset),
         "resume": resume,
+        "start": start,
         "scratch": str(scratch),
         "threads": claim.threads,
         "device": device.partition(":")[0],

@@ -19,6 +19,9 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
     spec = TrainSpec.model_validate(task["spec"])
     dataset = splits.load(Path(task["dataset"]))
     resume = checkpoint.load(*(Path(path) for path in task["resume"])) if task["resume"] else None
+    start = None
+    if task["start"] is not None:
+        start = training.Start(checkpoint.load_weights(Path(task["start"]["weights"])), task["start"]["keep_head"])
     last = time.monotonic()
 
     def due() -> bool:
@@ -29,6 +32,7 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
         spec,
         dataset,
         resume=resume,
+        start=start,
         threads=task["threads"],
         device=task["device"],
         stop_step=task["stop_step"],

@@ -57,7 +57,10 @@ class Failure(TypedDict):
 
 
 class Job(TypedDict):
-    """A job. ``layers`` is null in lists; ``queue`` is null unless the job is queued."""
+    """A job. ``layers`` is null in lists; ``queue`` is null unless the job is queued.
+
+    ``fine_tune_from`` is the model version that it starts from, as ``name:version`` whatever the request named.
+    """
 
     id: str
     object: Literal["job"]
@@ -71,6 +74,7 @@ class Job(TypedDict):
     dataset: DatasetRef
     model: str | None
     model_version: int | None
+    fine_tune_from: str | None
     network: dict[str, Any]
     data: dict[str, Any]
     hyperparameters: dict[str, Any]

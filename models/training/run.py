@@ -22,6 +22,7 @@ from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, optim, schedule
 from models.training.progress import Progress
+from models.training.start import Start
 
 
 @dataclass
@@ -45,7 +46,9 @@ class Sums:
 class Run:
     """A seeded training at step ``progress.step``; nothing in it depends on time."""
 
-    def __init__(self, spec: TrainSpec, dataset: Dataset, threads: int, device: torch.device) -> None:
+    def __init__(
+        self, spec: TrainSpec, dataset: Dataset, threads: int, device: torch.device, start: Start | None = None
+    ) -> None:
         environment.prepare(spec.seed, threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
@@ -59,7 +62,11 @@ class Run:
         if spec.data.augment is not None:
             black = self.train.prepare(torch.zeros_like(self.train.mean))
             self.augmentation = Augmentation(spec.data.augment, spec.seed, black)
-        self.network = build(self.plan).to(device)
+        self.network = build(self.plan)
+        if start is not None:
+            start.put_into(self.network)
+        self.network.to(device)
+        self._started_from = None if start is None else start.identity
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
         self.best_weights: dict[str, Tensor] = {}
@@ -250,6 +257,8 @@ class Run:
         """SHA-256 of what is trained on what."""
         spec = self.spec.model_dump(mode="json", include=set(TrainSpec.model_fields))
         facts = [spec, len(self.train), len(self.validation), self.preprocessing.as_dict()]
+        if self._started_from is not None:
+            facts.append(self._started_from)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -87,6 +87,8 @@ export interface Job {
   dataset: DatasetName;
   model: string | null;
   model_version: number | null;
+  /** As `name:version`. */
+  fine_tune_from: string | null;
   network: JsonObject;
   data: JsonObject;
   hyperparameters: JsonObject;
