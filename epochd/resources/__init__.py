@@ -24,12 +24,11 @@ from epochd.resources.jobs import (
     Point,
     Progress,
     Queue,
-    Result,
-    Scores,
     Series,
     Status,
     WaitingFor,
 )
+from epochd.resources.result import ClassScores, Result, Scores, TestScores
 
 __all__ = [
     "ENDED",
@@ -37,6 +36,7 @@ __all__ = [
     "AliasMove",
     "Answer",
     "Checkpoint",
+    "ClassScores",
     "Dataset",
     "DatasetRef",
     "Event",
@@ -59,6 +59,7 @@ __all__ = [
     "Scores",
     "Series",
     "Status",
+    "TestScores",
     "WaitingFor",
     "Worker",
 ]

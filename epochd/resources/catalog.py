@@ -54,6 +54,7 @@ class ModelVersion(TypedDict):
     model: str
     version: int
     job: str | None
+    fine_tune_from: str | None
     checkpoint_step: int
     created_at: str
     ready: bool

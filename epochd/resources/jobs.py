@@ -61,27 +61,6 @@ class Ingest(TypedDict):
     source: str
 
 
-class Scores(TypedDict):
-    accuracy: float
-    loss: float
-
-
-class Result(TypedDict):
-    """What a training reached. ``test`` was read once, after the weights had been chosen on ``validation``."""
-
-    test: Scores
-    validation: Scores
-    best_step: int
-    best_epoch: int
-    steps: int
-    epochs: int
-    stopped: str
-    seconds: float
-    confusion_matrix: list[list[int]]
-    classes: list[str]
-    weights_sha256: str
-
-
 class Job(TypedDict):
     """A job. ``layers`` is null in lists; times are RFC 3339 in UTC.
 
@@ -102,6 +81,7 @@ class Job(TypedDict):
     ingest: Ingest | None
     model: str | None
     model_version: int | None
+    fine_tune_from: str | None
     network: dict[str, Any] | None
     data: dict[str, Any] | None
     hyperparameters: dict[str, Any] | None

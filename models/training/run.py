@@ -16,11 +16,12 @@ from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
 from models.data.resident import Resident
 from models.data.splits import Dataset, preprocessing, split
-from models.evaluate import confusion_matrix, predict, scores
+from models.evaluate import confusion_matrix, macro, per_class, predict, scores
 from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, optim, schedule
 from models.training.progress import Progress
+from models.training.start import Start
 
 
 @dataclass
@@ -44,7 +45,9 @@ class Sums:
 class Run:
     """A seeded training at step ``progress.step``; nothing in it depends on time."""
 
-    def __init__(self, spec: TrainSpec, dataset: Dataset, threads: int, device: torch.device) -> None:
+    def __init__(
+        self, spec: TrainSpec, dataset: Dataset, threads: int, device: torch.device, start: Start | None = None
+    ) -> None:
         environment.prepare(spec.seed, threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
@@ -58,7 +61,11 @@ class Run:
         if spec.data.augment is not None:
             black = self.train.prepare(torch.zeros_like(self.train.mean))
             self.augmentation = Augmentation(spec.data.augment, spec.seed, black)
-        self.network = build(self.plan).to(device)
+        self.network = build(self.plan)
+        if start is not None:
+            start.put_into(self.network)
+        self.network.to(device)
+        self._started_from = None if start is None else start.identity
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
         self.best_weights: dict[str, Tensor] = {}
@@ -191,6 +198,7 @@ class Run:
         self.network.load_state_dict(self.best_weights)
         test = Resident(self._test, self.preprocessing, self.device)
         logits = predict(self.network, test.inputs, test.prepare, test.lengths)
+        classes = per_class(logits, test.targets)
         manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
         return Finished(
             step=progress.step,
@@ -200,8 +208,13 @@ class Run:
             best_step=progress.best_step,
             best_epoch=progress.best_epoch,
             validation=progress.best,
-            test=scores(logits, test.targets),
+            test={
+                **scores(logits, test.targets),
+                "macro_f1": macro(classes, "f1"),
+                "auroc": macro(classes, "auroc"),
+            },
             confusion_matrix=confusion_matrix(logits, test.targets),
+            per_class=classes,
             preprocessing=self.preprocessing,
             plan=self.plan,
         )
@@ -246,6 +259,8 @@ class Run:
         """SHA-256 of what is trained on what."""
         spec = self.spec.model_dump(mode="json", include=set(TrainSpec.model_fields))
         facts = [spec, len(self.train), len(self.validation), self.preprocessing.as_dict()]
+        if self._started_from is not None:
+            facts.append(self._started_from)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
