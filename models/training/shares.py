@@ -7,50 +7,56 @@ samples through the whole network alone, and all wait once.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from core.plan import Layer, Plan
 
+Score = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Of some samples: what to minimise, summed over them, and two numbers to report."""
 _FEWEST_SAMPLES = 16
 """Of a share: smaller ones cost more in calls than they gain."""
+_CACHED_BYTES = 16 * 2**20
+"""A share goes through a CNN in pieces that hold at most this much, so that it stays in the processor's cache.
+
+Recurrent networks gain more from the larger matrix products of a whole share.
+"""
 
 
 class Shares:
-    """Adds up gradients. What it gives depends on ``threads`` and on nothing else of the machine's state."""
+    """Adds up gradients. Their bits depend on ``threads`` and on nothing else of the machine's state."""
 
     def __init__(self, network: nn.Module, plan: Plan, samples: int, threads: int, device: torch.device) -> None:
         self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        alone = device.type != "cpu" or not all(_takes_samples_one_by_one(layer) for layer in plan.layers)
-        self.count = 1 if alone else max(1, min(threads, samples // _FEWEST_SAMPLES))
+        self.count, self.piece = 1, samples
         self._pool: ThreadPoolExecutor | None = None
+        if device.type != "cpu" or not all(_takes_samples_one_by_one(layer) for layer in plan.layers):
+            return
+        self.count = max(1, min(threads, samples // _FEWEST_SAMPLES))
+        if any(layer.kind == "conv" for layer in plan.layers):
+            self.piece = max(_FEWEST_SAMPLES, _CACHED_BYTES // plan.activation_bytes)
         if self.count > 1:
             # the threads that an operation may use are a setting of the thread that calls it
             inner = threads // self.count
             self._pool = ThreadPoolExecutor(self.count, "share", lambda: torch.set_num_threads(inner))
 
-    def backward(
-        self, score: Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]], inputs: Tensor, targets: Tensor
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Add the gradients of a batch, [N, ...] and [N], to the parameters'.
-
-        ``score`` gives of some samples what to minimise, summed over them, and two numbers to report; these are given
-        back share by share.
-        """
+    def backward(self, score: Score, inputs: Tensor, targets: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Add the gradients of a batch, [N, ...] and [N], to the parameters'; gives what ``score`` reports of them."""
         if self._pool is None or len(targets) < self.count * _FEWEST_SAMPLES:
-            loss, *reported = score(inputs, targets)
-            torch.autograd.backward(loss)
-            return [(reported[0], reported[1])]
-
-        def work(inputs: Tensor, targets: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
-            loss, first, second = score(inputs, targets)
-            return torch.autograd.grad(loss, self.parameters), first, second
-
-        found = list(self._pool.map(work, inputs.tensor_split(self.count), targets.tensor_split(self.count)))
-        total = found[0][0]
-        for gradients, _, _ in found[1:]:
-            torch._foreach_add_(total, gradients)
+            if len(targets) <= self.piece:
+                loss, *numbers = score(inputs, targets)
+                torch.autograd.backward(loss)
+                return [(numbers[0], numbers[1])]
+            total, reported = self._work(score, inputs, targets)
+        else:
+            parts = inputs.tensor_split(self.count), targets.tensor_split(self.count)
+            (total, reported), *others = self._pool.map(partial(self._work, score), *parts)
+            for gradients, further in others:
+                torch._foreach_add_(total, gradients)
+                reported += further
         for parameter, gradient in zip(self.parameters, total, strict=True):
             if parameter.grad is not None:
                 parameter.grad += gradient
@@ -58,7 +64,21 @@ class Shares:
                 parameter.grad = gradient
             else:  # the fused optimizers want both in one memory layout
                 parameter.grad = torch.empty_like(parameter, requires_grad=False).copy_(gradient)
-        return [(first, second) for _, first, second in found]
+        return reported
+
+    def _work(self, score: Score, inputs: Tensor, targets: Tensor) -> tuple[tuple[Tensor, ...], list[Any]]:
+        """The gradients of one share, and what is reported of its pieces."""
+        total: tuple[Tensor, ...] = ()
+        reported = []
+        for some, wanted in zip(*(torch.split(whole, self.piece) for whole in (inputs, targets)), strict=True):
+            loss, *numbers = score(some, wanted)
+            gradients = torch.autograd.grad(loss, self.parameters)
+            if total:
+                torch._foreach_add_(total, gradients)
+            else:
+                total = gradients
+            reported.append(tuple(numbers))
+        return total, reported
 
 
 def _takes_samples_one_by_one(layer: Layer) -> bool:

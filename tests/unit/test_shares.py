@@ -61,6 +61,21 @@ def test_what_mixes_samples_or_draws_numbers_is_not_shared(few_digits: Dataset, 
     assert Run(spec_of(network), few_digits, 3, CPU).shares.count == 1
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_large_share_of_a_cnn_goes_in_pieces(few_digits: Dataset, threads: int) -> None:
+    wide = {"family": "cnn", "stages": [{"channels": 1024, "padding": "same"}], "hidden": [8]}
+    spec = spec_of(wide, batch_size=128)
+    whole = Run(spec, few_digits, 1, CPU)
+    assert 16 <= whole.shares.piece < 64
+    whole.shares.piece = 128
+    whole.step()
+    pieces, found = gradients(few_digits, spec, threads)
+    wanted = [parameter.grad for parameter in whole.network.parameters() if parameter.grad is not None]
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-7)
+    assert pieces.sums.correct.item() == whole.sums.correct.item()
+    assert pieces.sums.loss.item() == pytest.approx(whole.sums.loss.item(), rel=1e-6)
+
+
 def test_few_samples_are_not_shared(few_digits: Dataset) -> None:
     assert Run(spec_of(CNN, batch_size=31), few_digits, 4, CPU).shares.count == 1
     assert Run(spec_of(CNN, batch_size=64), few_digits, 16, CPU).shares.count == 4
