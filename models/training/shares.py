@@ -19,6 +19,8 @@ Score = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 """Of some samples: what to minimise, summed over them, and two numbers to report."""
 _FEWEST_SAMPLES = 16
 """Of a share: smaller ones cost more in calls than they gain."""
+_GRADIENT_BYTES = 32 * 2**20
+"""What the gradients of all further shares may take. Larger networks are busy in long operations anyway."""
 _CACHED_BYTES = 16 * 2**20
 """A share goes through a CNN in pieces that hold at most this much, so that it stays in the processor's cache.
 
@@ -35,7 +37,8 @@ class Shares:
         self._pool: ThreadPoolExecutor | None = None
         if device.type != "cpu" or not all(_takes_samples_one_by_one(layer) for layer in plan.layers):
             return
-        self.count = max(1, min(threads, samples // _FEWEST_SAMPLES))
+        further = _GRADIENT_BYTES // (4 * plan.parameters)
+        self.count = max(1, min(threads, samples // _FEWEST_SAMPLES, 1 + further))
         if any(layer.kind == "conv" for layer in plan.layers):
             self.piece = max(_FEWEST_SAMPLES, _CACHED_BYTES // plan.activation_bytes)
         if self.count > 1:

@@ -81,6 +81,11 @@ def test_few_samples_are_not_shared(few_digits: Dataset) -> None:
     assert Run(spec_of(CNN, batch_size=64), few_digits, 16, CPU).shares.count == 4
 
 
+def test_the_gradients_of_a_large_network_are_kept_once(few_digits: Dataset) -> None:
+    large = {"family": "cnn", "stages": [{"channels": 4}], "hidden": [3000, 3000]}
+    assert Run(spec_of(large, batch_size=64), few_digits, 4, CPU).shares.count == 1
+
+
 @pytest.mark.parametrize("network", [CNN, rnn("gru"), rnn("elman")])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_shared_training_resumes_with_the_same_bits(
