@@ -63,7 +63,7 @@ class Run:
         self.class_weights = self._class_weights()
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
-        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device)
+        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device, self.rules.precision)
         self.samples_per_step = len(self.train) if samples is None else samples * self.rules.accumulate
         self.steps_per_epoch = math.ceil(len(self.train) / self.samples_per_step)
         self.total_steps = self.rules.steps
@@ -215,7 +215,7 @@ class Run:
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         if self.rules.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=self.shares.count == 1)
 
     def _class_weights(self) -> Tensor | None:
         """One factor a class. ``balanced``: inverse to how often it occurs, 1 on average over the samples."""
