@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -21,6 +22,7 @@ from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, optim, schedule
 from models.training.progress import Progress
+from models.training.shares import Shares
 from models.training.start import Start
 
 
@@ -72,6 +74,7 @@ class Run:
         self.class_weights = self._class_weights()
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
+        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device, self.rules.precision)
         self.samples_per_step = len(self.train) if samples is None else samples * self.rules.accumulate
         self.steps_per_epoch = math.ceil(len(self.train) / self.samples_per_step)
         self.total_steps = self.rules.steps
@@ -96,23 +99,15 @@ class Run:
         targets = self.train.targets[indices]
         # one divisor for the whole step, so that k micro-batches give exactly the gradient's mean over their samples
         weight = len(indices) if self.class_weights is None else self.class_weights[targets].sum()
+        score = partial(self._score, weight=weight)
         parts = zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True)
         for number, (part, wanted) in enumerate(parts):
             inputs, lengths = self.train.batch(part)
             if self.augmentation is not None:
                 inputs = self.augmentation(inputs, self.progress.step, number * self.micro_batch, lengths)
-            with self._precision():
-                logits = self.network(inputs, lengths)
-            loss = nn.functional.cross_entropy(
-                logits.float(),
-                wanted,
-                self.class_weights,
-                reduction="sum",
-                label_smoothing=self.rules.label_smoothing,
-            )
-            torch.autograd.backward(loss / weight)
-            self.sums.loss += loss.detach()
-            self.sums.correct += (logits.detach().argmax(1) == wanted).sum()
+            for loss, correct in self.shares.backward(score, inputs, lengths, wanted):
+                self.sums.loss += loss
+                self.sums.correct += correct
         self.sums.weight += weight
         if self.rules.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.rules.clip_norm)
@@ -121,6 +116,21 @@ class Run:
         self.progress.epoch = (self.progress.step - 1) // self.steps_per_epoch + 1
         self.progress.logged += len(indices)
         return rate
+
+    def _score(
+        self, inputs: Tensor, lengths: Tensor | None, targets: Tensor, weight: Tensor | int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What some samples add to the loss of the step, their own summed loss, and how many are right."""
+        with self._precision():
+            logits = self.network(inputs, lengths)
+        loss = nn.functional.cross_entropy(
+            logits.float(),
+            targets,
+            self.class_weights,
+            reduction="sum",
+            label_smoothing=self.rules.label_smoothing,
+        )
+        return loss / weight, loss.detach(), (logits.detach().argmax(1) == targets).sum()
 
     def read_sums(self) -> dict[str, float]:
         """Mean training loss and accuracy since the last call."""
@@ -231,7 +241,7 @@ class Run:
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         if self.rules.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=self.shares.count == 1)
 
     def _class_weights(self) -> Tensor | None:
         """One factor a class. ``balanced``: inverse to how often it occurs, 1 on average over the samples."""
