@@ -1,0 +1,119 @@
+/** The upload from the first byte to the data set, or to the reason why there is none. */
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { uploadAdvice } from "../job/failure";
+import { reference, Waiting } from "../jobs/row";
+import { bytes, percent } from "../number";
+import { ProgressBar, progressWords } from "../part/progress";
+import { ended } from "../part/status";
+import { Pending } from "../part/trouble";
+import { useResource } from "../poll";
+import { href } from "../route";
+import type { Ingest } from "../wire";
+import { FindingsPanel } from "./findings";
+import { UploadForm } from "./form";
+import { accepted, clear, sending, stop, type Sending } from "./upload";
+import { splitWords } from "./words";
+
+function Sent({ name, sent, size }: Sending) {
+  const ratio = size ? sent / size : 0;
+  return (
+    <div class="line">
+      <p role="status">Uploading {name} …</p>
+      <progress class="bar" value={ratio} max={1} aria-label={`Uploaded: ${percent(ratio, 0)}`} />
+      <p class="muted small number">
+        {bytes(sent)} of {bytes(size)}
+      </p>
+      <div class="buttons">
+        <button type="button" onClick={stop}>
+          Stop
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function Checking({ job }: { job: Ingest }) {
+  return (
+    <div class="line">
+      <p role="status">{job.status === "queued" ? "The files are there. They wait to be checked." : `Checking ${job.ingest.dataset} …`}</p>
+      {job.status === "queued" ? <Waiting job={job} /> : <ProgressBar job={job} />}
+      <p class="muted small number">{progressWords(job)}</p>
+      <p class="small">
+        <a href={href(["jobs", job.id])}>The job</a> goes on without this page.
+      </p>
+    </div>
+  );
+}
+
+function Outcome({ job }: { job: Ingest }) {
+  const findings = job.error?.detail?.findings;
+  const again = (): void => void (accepted.value = null);
+  if (job.status === "succeeded" && job.dataset) {
+    const name = reference(job.dataset);
+    return (
+      <div class="line">
+        <p role="status">
+          <strong>
+            <a href={href(["data", name])}>{name}</a> is ready.
+          </strong>{" "}
+          <span class="muted">{job.result ? splitWords(job.result) : ""}</span>
+        </p>
+        <div class="buttons">
+          <a class="button primary" href={href(["jobs", "new"], { dataset: name })}>
+            Train on this
+          </a>
+          <button type="button" onClick={clear}>
+            Upload another
+          </button>
+        </div>
+      </div>
+    );
+  }
+  return (
+    <div class="line">
+      {job.error ? (
+        <div class="trouble" role="alert">
+          <strong>{job.ingest.dataset} is no data set yet</strong>
+          <p>{job.error.message}</p>
+          <p class="small">
+            <strong>What to do. </strong>
+            {uploadAdvice[job.error.code] ?? "Look at the job for what happened."} <a href={href(["jobs", job.id])}>The job</a>
+          </p>
+        </div>
+      ) : (
+        <p role="status">The upload of {job.ingest.dataset} was cancelled.</p>
+      )}
+      {findings?.skipped_total ? <FindingsPanel findings={findings} /> : null}
+      <div class="buttons">
+        <button type="button" class="primary" onClick={clear}>
+          Choose other files
+        </button>
+        <button type="button" onClick={again}>
+          Change the settings
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function Accepted({ id, made }: { id: string; made: () => void }) {
+  const over = useSignal(false);
+  const { data: job, problem } = useResource<Ingest>(`/v1/jobs/${encodeURIComponent(id)}`, over.value ? 0 : 700);
+  useEffect(() => {
+    over.value = job ? ended(job) : false;
+    if (over.value) made();
+  }, [job]);
+  if (!job) return <Pending problem={problem} what="the job" />;
+  return ended(job) ? <Outcome job={job} /> : <Checking job={job} />;
+}
+
+/** `made` is called when the list of data sets has changed. */
+export function UploadPanel({ made }: { made: () => void }) {
+  return (
+    <section class="panel upload-panel" aria-labelledby="upload">
+      <h2 id="upload">Upload</h2>
+      {sending.value ? <Sent {...sending.value} /> : accepted.value ? <Accepted id={accepted.value} made={made} /> : <UploadForm />}
+    </section>
+  );
+}
