@@ -13,14 +13,13 @@ import type { Dataset } from "../wire";
 import { Classes } from "./classes";
 import { FindingsPanel } from "./findings";
 import { Samples } from "./samples";
-import { shapeWords, splitWords, total } from "./words";
+import { shapeWords, splitWords } from "./words";
 
 function Facts({ dataset }: { dataset: Dataset }) {
   const facts: [string, ComponentChildren][] = [
     ["Kind", dataset.kind],
     ["A sample", shapeWords(dataset)],
-    ["Samples", <span title={splitWords(dataset)}>{count(total(dataset))}</span>],
-    ["Splits", splitWords(dataset)],
+    ["Samples", splitWords(dataset)],
     ["Classes", count(dataset.classes.length)],
     ["Size", bytes(dataset.size_bytes)],
     ["Made", <Ago at={dataset.created_at} />],

@@ -11,7 +11,8 @@ function some(names: string[], all: number): string {
   return names.slice(0, SHOWN).join(", ") + (rest > 0 ? ` and ${count(rest)} more` : "");
 }
 
-function Skipped({ findings }: { findings: Findings }) {
+/** The samples that could not be read: an item of a list, or nothing. */
+export function Skipped({ findings }: { findings: Findings }) {
   const { skipped = [], skipped_total = 0 } = findings;
   if (!skipped_total) return null;
   return (
@@ -57,6 +58,9 @@ function Across({ count: times, examples }: { count: number; examples: Record<st
   );
 }
 
+/** A sentence begins with a capital, but a file's name stays as it is. */
+const sentence = (note: string): string => `${/^[a-z]+ /.test(note) ? note[0]!.toUpperCase() + note.slice(1) : note}.`;
+
 /** The sentences, or nothing when there is nothing to say. */
 function sentences(findings: Findings): ComponentChildren[] {
   const said: ComponentChildren[] = [];
@@ -75,7 +79,7 @@ function sentences(findings: Findings): ComponentChildren[] {
     said.push(<li>{`${plural(all, "file")} ${all === 1 ? "is no sample and was" : "are no samples and were"} ignored: ${some(ignored, all)}.`}</li>);
   }
   for (const [what, times] of Object.entries(findings.converted ?? {})) said.push(<li>{`${plural(times, "picture")} ${what}.`}</li>);
-  for (const note of findings.notes ?? []) said.push(<li>{note}.</li>);
+  for (const note of findings.notes ?? []) said.push(<li>{sentence(note)}</li>);
   return said;
 }
 

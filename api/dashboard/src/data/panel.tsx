@@ -10,7 +10,7 @@ import { Pending } from "../part/trouble";
 import { useResource } from "../poll";
 import { href } from "../route";
 import type { Ingest } from "../wire";
-import { FindingsPanel } from "./findings";
+import { Skipped } from "./findings";
 import { UploadForm } from "./form";
 import { accepted, clear, sending, stop, type Sending } from "./upload";
 import { splitWords } from "./words";
@@ -84,7 +84,11 @@ function Outcome({ job }: { job: Ingest }) {
       ) : (
         <p role="status">The upload of {job.ingest.dataset} was cancelled.</p>
       )}
-      {findings?.skipped_total ? <FindingsPanel findings={findings} /> : null}
+      {findings?.skipped_total ? (
+        <ul class="findings">
+          <Skipped findings={findings} />
+        </ul>
+      ) : null}
       <div class="buttons">
         <button type="button" class="primary" onClick={clear}>
           Choose other files

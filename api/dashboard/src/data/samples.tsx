@@ -8,7 +8,9 @@ import type { Dataset, List, Sample } from "../wire";
 import { Drawing } from "./drawing";
 import { splitsOf } from "./words";
 
-const SHOWN = 24;
+/** So many fill rows of every width. */
+const SHOWN: Record<string, number> = { image: 27 };
+const FEW = 12;
 /** Numbers that one look may bring over; large pictures are therefore fewer. */
 const MOST_NUMBERS = 1_500_000;
 
@@ -17,7 +19,7 @@ const path = (dataset: Dataset): string => `/v1/datasets/${encodeURIComponent(`$
 /** Indices spread evenly: sets are often sorted by class, and then the first samples are all of one. */
 function places(dataset: Dataset, samples: number, turn: number): number[] {
   const numbers = dataset.kind === "text" ? 1 : dataset.shape.reduce((product, side) => product * side, 1);
-  const many = Math.max(4, Math.min(SHOWN, Math.floor(MOST_NUMBERS / Math.max(1, numbers)), samples));
+  const many = Math.max(4, Math.min(SHOWN[dataset.kind] ?? FEW, Math.floor(MOST_NUMBERS / Math.max(1, numbers)), samples));
   const shown = Math.min(many, samples);
   const stride = samples / shown;
   // Every turn goes on inside the strides by the golden section, which never comes back to where it was.
@@ -77,7 +79,7 @@ export function Samples({ dataset }: { dataset: Dataset }) {
             </button>
           ))}
         </div>
-        {samples > (shown.value?.length ?? SHOWN) ? (
+        {shown.value && samples > shown.value.length ? (
           <button type="button" onClick={() => (turn.value += 1)}>
             Show others
           </button>

@@ -24,6 +24,4 @@ export const splitWords = (dataset: Pick<Dataset, "splits">): string =>
     .map(([name, samples]) => `${count(samples)} ${name}`)
     .join(" · ");
 
-export const total = ({ splits }: Pick<Dataset, "splits">): number => Object.values(splits).reduce((sum, samples) => sum + samples, 0);
-
 export const classWords = ({ classes }: Pick<Dataset, "classes">): string => plural(classes.length, "class", "classes");
