@@ -172,7 +172,7 @@ def test_eight_of_ten_drawn_digits_are_recognised(visit: Any, digits: str, drawi
     assert len(right) >= 8, answers
     expect(page.get_by_role("list", name="Probability of each class").get_by_role("listitem")).to_have_count(10)
     page.get_by_role("button", name="A real test sample").click()
-    expect(page.get_by_text("it is a")).to_be_visible()
+    expect(page.get_by_text("its class is")).to_be_visible()
 
 
 def draw(page: Page, board: Locator, strokes: list[list[tuple[float, float]]]) -> str | None:

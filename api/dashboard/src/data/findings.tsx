@@ -17,7 +17,8 @@ export function Skipped({ findings }: { findings: Findings }) {
   if (!skipped_total) return null;
   return (
     <li data-level="warning">
-      {plural(skipped_total, "sample")} could not be read and {skipped_total === 1 ? "was" : "were"} left out.
+      {plural(skipped_total, "sample")} could not be read
+      {findings.samples ? (skipped_total === 1 ? " and was left out" : " and were left out") : ""}.
       <details open={skipped_total <= 5}>
         <summary>{skipped.length < skipped_total ? `The first ${skipped.length}` : "Which, and why"}</summary>
         <ul class="named">

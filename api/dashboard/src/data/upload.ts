@@ -1,6 +1,6 @@
 /** The upload of this page: what was chosen, how much of it is sent, and the job that checks it. It goes on in every room. */
 import { signal } from "@preact/signals";
-import { lost, Problem } from "../http";
+import { lost, Problem, signedOut } from "../http";
 import type { Job } from "../wire";
 import { tar, type Named } from "./tar";
 
@@ -74,6 +74,7 @@ export function send(): void {
   mine.onload = () => {
     if (mine.status === 202) accepted.value = (JSON.parse(mine.responseText) as Job).id;
     else refused.value = problemOf(mine);
+    if (mine.status === 401) signedOut.value = true;
   };
   mine.onerror = () => {
     lost("lost");

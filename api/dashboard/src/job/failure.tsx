@@ -46,7 +46,7 @@ function step(job: Job): string[] {
 export function Failure({ job, error, feed }: { job: Job; error: JobError; feed: Feed }) {
   const trains = job.kind === "train";
   const lines = lastLines(error, feed);
-  const facts = [...death(error), ...step(job), error.retryable ? "the same request may succeed another time" : ""].filter(Boolean);
+  const facts = [...(trains || error.code !== "invalid_data" ? death(error) : []), ...step(job), error.retryable ? "the same request may succeed another time" : ""].filter(Boolean);
   return (
     <section class="panel failure" aria-labelledby="failure">
       <h2 id="failure">

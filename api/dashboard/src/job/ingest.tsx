@@ -65,7 +65,7 @@ export function IngestBody({ job, feed }: { job: Ingest; feed: Feed }) {
     <>
       <Stages job={job} feed={feed} />
       {job.dataset ? (
-        <section class="panel" aria-labelledby="result">
+        <section class="panel made" aria-labelledby="result">
           <h2 id="result">Result</h2>
           <p>
             <a href={href(["data", reference(job.dataset)])}>{reference(job.dataset)}</a>

@@ -42,7 +42,7 @@ export function Answer<Question>({ model, version, question, body, truth, invita
             <>
               <strong class="big">{best.class}</strong>
               <span class="muted">{percent(best.probability)} sure</span>
-              {truth === null ? null : <span class="muted"> · it is a {truth}</span>}
+              {truth === null ? null : <span class="muted"> · its class is {truth}</span>}
             </>
           ) : (
             <span class="muted">{question === null ? invitation : "…"}</span>

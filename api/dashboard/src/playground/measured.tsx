@@ -7,7 +7,15 @@ import { drawSample } from "./sample";
 type Series = number[] | number[][];
 
 const asJson = (series: Series): Blob => new Blob([JSON.stringify({ inputs: [series] })], { type: "application/json" });
-const written = (series: Series): string => series.map((step) => (typeof step === "number" ? step : step.join(", "))).join("\n");
+
+/** A number in as few digits as tell its 32-bit value from all others. */
+function shortest(value: number): string {
+  const digits = [6, 7, 8].find((some) => Math.fround(Number(value.toPrecision(some))) === value) ?? 9;
+  return String(Number(value.toPrecision(digits)));
+}
+
+const written = (series: Series): string =>
+  series.map((step) => (typeof step === "number" ? shortest(step) : step.map(shortest).join(", "))).join("\n");
 
 /** One number after the other, or a line a step where a step has several; what is no number is said. */
 function read(text: string, features: number): { series: Series | null; wrong: string | null } {
@@ -37,7 +45,8 @@ export function SeriesDesk({ model, version }: Desk) {
         <label class="field">
           <span>{features > 1 ? `Steps, one a line: ${features} numbers each` : "Numbers, one after the other"}</span>
           <textarea
-            rows={10}
+            class="numbers"
+            rows={12}
             spellcheck={false}
             value={text.value}
             aria-invalid={wrong ? "true" : undefined}
