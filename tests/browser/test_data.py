@@ -236,7 +236,7 @@ def test_the_rooms_of_an_upload_fit(visit: Any, system: Any, scheme: Any, width:
 
 def test_files_are_chosen_by_keyboard(visit: Any) -> None:
     page = visit.to("data")
-    page.get_by_role("link", name="Playground").focus()
+    page.get_by_role("link", name="All uploads").focus()
     page.keyboard.press("Tab")
     expect(page.get_by_label("Choose files")).to_be_focused()
     outline = page.locator("label", has_text="Choose files").evaluate("one => getComputedStyle(one).outlineStyle")
@@ -263,3 +263,19 @@ def test_an_upload_goes_on_in_other_rooms_until_it_is_stopped(visit: Any, system
     expect(page.get_by_label("Name", exact=True)).to_have_value("noise")
     jobs = system.http.get("/v1/jobs", params={"kind": "ingest"}).json()["data"]
     assert "noise" not in [job["ingest"]["dataset"] for job in jobs]
+
+
+def test_files_are_dropped_and_what_is_empty_is_said(visit: Any) -> None:
+    page = visit.to("data")
+    drop = page.locator(".drop")
+    make = """files => {
+        const held = new DataTransfer();
+        for (const [name, text] of files) held.items.add(new File([text], name));
+        return held;
+    }"""
+    drop.dispatch_event("drop", {"dataTransfer": page.evaluate_handle(make, [])})
+    expect(page.get_by_role("alert")).to_contain_text("There are no files in it.")
+    files = [["rows_train.csv", "label,text"], ["rows_test.csv", "label,text"]]
+    drop.dispatch_event("drop", {"dataTransfer": page.evaluate_handle(make, files)})
+    expect(panel(page)).to_contain_text("2 files, 20 B")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("rows")

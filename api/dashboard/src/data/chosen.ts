@@ -26,10 +26,13 @@ async function walk(entry: FileSystemEntry): Promise<Named[]> {
 
 /** From a drop: files, and folders with all that is in them. */
 export async function ofDrop(transfer: DataTransfer): Promise<Named[]> {
-  // The items are gone after the first await: take their entries at once.
-  const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
-  const found = await Promise.all(entries.map(walk));
-  return found.flat();
+  // The items are gone after the first await: take what they are at once. Not everything that is dropped has an entry.
+  const items = [...transfer.items].map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+  const read = async ({ entry, file }: (typeof items)[number]): Promise<Named[]> => {
+    if (entry) return walk(entry);
+    return file ? [{ name: file.name, file }] : [];
+  };
+  return (await Promise.all(items.map(read))).flat();
 }
 
 const words = (name: string): string[] => name.toLowerCase().split(/[^a-z0-9]+/).filter(Boolean);

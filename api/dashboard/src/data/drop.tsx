@@ -1,12 +1,16 @@
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
 import { ofDrop, ofInput } from "./chosen";
 import type { Named } from "./tar";
 
+interface Props {
+  take: (files: Named[]) => void;
+  /** What was dropped cannot be read. */
+  fail: (error: unknown) => void;
+}
+
 /** Where files are dropped, or chosen by the browser's own dialogs. */
-export function DropZone({ take }: { take: (files: Named[]) => void }) {
+export function DropZone({ take, fail }: Props) {
   const over = useSignal(false);
-  const folder = useRef<HTMLInputElement>(null);
   const hold = (event: DragEvent): void => {
     event.preventDefault();
     over.value = true;
@@ -14,7 +18,7 @@ export function DropZone({ take }: { take: (files: Named[]) => void }) {
   const drop = (event: DragEvent): void => {
     event.preventDefault();
     over.value = false;
-    if (event.dataTransfer) void ofDrop(event.dataTransfer).then(take);
+    if (event.dataTransfer) void ofDrop(event.dataTransfer).then(take, fail);
   };
   const choose = (event: Event & { currentTarget: HTMLInputElement }): void => {
     const { files } = event.currentTarget;
@@ -39,10 +43,7 @@ export function DropZone({ take }: { take: (files: Named[]) => void }) {
           <input
             class="unseen"
             type="file"
-            ref={(element) => {
-              folder.current = element;
-              element?.setAttribute("webkitdirectory", "");
-            }}
+            ref={(element) => element?.setAttribute("webkitdirectory", "")}
             onChange={choose}
           />
         </label>

@@ -1,9 +1,11 @@
 /** What is to be uploaded: the files, a name, and how they are to be read where that is not plain. */
+import { Problem } from "../http";
 import { bytes, count, plural } from "../number";
 import { Choice, Field } from "../part/field";
 import { Trouble } from "../part/trouble";
 import { proposal } from "./chosen";
 import { DropZone } from "./drop";
+import type { Named } from "./tar";
 import { blank, chosen, draft, fieldOf, refused, send, type Draft } from "./upload";
 
 const SHOWN = 4;
@@ -13,13 +15,17 @@ function Chosen() {
   const size = files.reduce((sum, { file }) => sum + file.size, 0);
   const names = files.slice(0, SHOWN).map(({ name }) => name);
   const rest = files.length - names.length;
+  const another = (): void => {
+    chosen.value = [];
+    refused.value = null;
+  };
   return (
     <div class="chosen">
       <p>
         <strong>{plural(files.length, "file")}</strong>, {bytes(size)}
         <span class="muted small"> · {names.join(", ") + (rest ? ` and ${count(rest)} more` : "")}</span>
       </p>
-      <button type="button" onClick={() => (chosen.value = [])}>
+      <button type="button" onClick={another}>
         Choose others
       </button>
     </div>
@@ -38,6 +44,17 @@ function byField(): { at: Partial<Record<keyof Draft, string>>; elsewhere: strin
   return { at, elsewhere };
 }
 
+function unread(detail: string): void {
+  refused.value = new Problem(0, { title: "Nothing to upload", detail });
+}
+
+function take(files: Named[]): void {
+  chosen.value = files;
+  refused.value = null;
+  if (!files.length) unread("There are no files in it.");
+  else if (!draft.value.name) draft.value = { ...draft.value, name: proposal(files) };
+}
+
 export function UploadForm() {
   const value = draft.value;
   const { at, elsewhere } = byField();
@@ -47,13 +64,10 @@ export function UploadForm() {
   const field = (name: keyof Draft) => ({ name, value: value[name], set: set(name), error: at[name] });
   if (!chosen.value.length) {
     return (
-      <DropZone
-        take={(files) => {
-          chosen.value = files;
-          refused.value = null;
-          if (!draft.value.name) draft.value = { ...draft.value, name: proposal(files) };
-        }}
-      />
+      <>
+        <DropZone take={take} fail={(error) => unread(`It could not be read: ${String(error)}`)} />
+        {refused.value ? <Trouble problem={refused.value} /> : null}
+      </>
     );
   }
   const submit = (event: SubmitEvent): void => {

@@ -43,7 +43,12 @@ export function DataPage() {
   const { shown, problem, more, refresh } = usePages<Dataset>("/v1/datasets?limit=50", 5000);
   return (
     <>
-      <h1 tabIndex={-1}>Data</h1>
+      <div class="head">
+        <h1 tabIndex={-1}>Data</h1>
+        <a class="button" href={href(["jobs"], { kind: "ingest" })}>
+          All uploads
+        </a>
+      </div>
       <UploadPanel made={refresh} />
       {!shown ? <Pending problem={problem} what="data sets" /> : null}
       {shown?.rows.length ? (

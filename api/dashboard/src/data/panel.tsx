@@ -108,7 +108,20 @@ function Accepted({ id, made }: { id: string; made: () => void }) {
     over.value = job ? ended(job) : false;
     if (over.value) made();
   }, [job]);
-  if (!job) return <Pending problem={problem} what="the job" />;
+  if (!job) {
+    return (
+      <div class="line">
+        <Pending problem={problem} what="the job" />
+        {problem?.status === 404 ? (
+          <div class="buttons">
+            <button type="button" onClick={clear}>
+              Upload another
+            </button>
+          </div>
+        ) : null}
+      </div>
+    );
+  }
   return ended(job) ? <Outcome job={job} /> : <Checking job={job} />;
 }
 

@@ -9,11 +9,13 @@ import { NoJobs } from "./empty";
 import { JobRow } from "./row";
 
 const statuses = ["running", "queued", "paused", "succeeded", "failed", "cancelled"];
+/** What narrows the list beside the status. */
+const narrowing = ["kind", "model", "dataset"];
 const PAGE = 50;
 
 function Filters({ status }: { status: string }) {
   const { query } = route.value;
-  const keep = { model: query.get("model"), dataset: query.get("dataset") };
+  const keep = Object.fromEntries(narrowing.map((name) => [name, query.get(name)]));
   return (
     <nav class="filters" aria-label="Filter by status">
       {["", ...statuses].map((one) => (
@@ -28,7 +30,7 @@ function Filters({ status }: { status: string }) {
 /** What narrows the list beside the status, each with a way out. */
 function Narrowed() {
   const { query } = route.value;
-  const by = ["model", "dataset"].filter((name) => query.get(name));
+  const by = narrowing.filter((name) => query.get(name));
   if (!by.length) return null;
   const drop = (name: string): void => {
     go(["jobs"], { ...Object.fromEntries(query), [name]: null });
@@ -48,7 +50,7 @@ export function JobsPage() {
   useTitle("Jobs");
   const { query } = route.value;
   const asked = new URLSearchParams({ limit: String(PAGE) });
-  for (const name of ["status", "model", "dataset"]) {
+  for (const name of ["status", ...narrowing]) {
     const value = query.get(name);
     if (value) asked.set(name, value);
   }
