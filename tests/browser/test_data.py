@@ -65,7 +65,7 @@ def test_a_zip_of_pictures_becomes_a_data_set_that_is_looked_at_and_trained_on(v
     expect(page.get_by_label("Name", exact=True)).to_have_value("my-shades")
     page.get_by_label("Source").fill("made for this test")
     page.get_by_role("button", name="Upload", exact=True).click()
-    expect(panel(page)).to_contain_text("my-shades@1 is ready.")
+    expect(panel(page).get_by_role("status").filter(has_text="my-shades@1 is ready.")).to_have_count(1)
     expect(page.get_by_role("list", name="Data sets").get_by_role("listitem").first).to_contain_text(
         "image 12×12, grey"
     )

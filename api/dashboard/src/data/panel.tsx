@@ -1,6 +1,6 @@
 /** The upload from the first byte to the data set, or to the reason why there is none. */
-import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { signal, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { uploadAdvice } from "../job/failure";
 import { reference, Waiting } from "../jobs/row";
 import { bytes, percent } from "../number";
@@ -15,11 +15,21 @@ import { UploadForm } from "./form";
 import { accepted, clear, sending, stop, type Sending } from "./upload";
 import { splitWords } from "./words";
 
+/** What a screen reader says: one line that stays, whatever is drawn around it. */
+const said = signal("");
+
+function useSaid(text: string): void {
+  useEffect(() => {
+    said.value = text;
+  }, [text]);
+}
+
 function Sent({ name, sent, size }: Sending) {
   const ratio = size ? sent / size : 0;
+  useSaid(`Uploading ${name}`);
   return (
     <div class="line">
-      <p role="status">Uploading {name} …</p>
+      <p>Uploading {name} …</p>
       <progress class="bar" value={ratio} max={1} aria-label={`Uploaded: ${percent(ratio, 0)}`} />
       <p class="muted small number">
         {bytes(sent)} of {bytes(size)}
@@ -34,9 +44,11 @@ function Sent({ name, sent, size }: Sending) {
 }
 
 function Checking({ job }: { job: Ingest }) {
+  const words = job.status === "queued" ? "The files are there. They wait to be checked." : `Checking ${job.ingest.dataset} …`;
+  useSaid(words);
   return (
     <div class="line">
-      <p role="status">{job.status === "queued" ? "The files are there. They wait to be checked." : `Checking ${job.ingest.dataset} …`}</p>
+      <p>{words}</p>
       {job.status === "queued" ? <Waiting job={job} /> : <ProgressBar job={job} />}
       <p class="muted small number">{progressWords(job)}</p>
       <p class="small">
@@ -49,11 +61,12 @@ function Checking({ job }: { job: Ingest }) {
 function Outcome({ job }: { job: Ingest }) {
   const findings = job.error?.detail?.findings;
   const again = (): void => void (accepted.value = null);
+  useSaid(job.dataset ? `${reference(job.dataset)} is ready.` : job.error ? "" : `The upload of ${job.ingest.dataset} was cancelled.`);
   if (job.status === "succeeded" && job.dataset) {
     const name = reference(job.dataset);
     return (
       <div class="line">
-        <p role="status">
+        <p>
           <strong>
             <a href={href(["data", name])}>{name}</a> is ready.
           </strong>{" "}
@@ -82,7 +95,7 @@ function Outcome({ job }: { job: Ingest }) {
           </p>
         </div>
       ) : (
-        <p role="status">The upload of {job.ingest.dataset} was cancelled.</p>
+        <p>The upload of {job.ingest.dataset} was cancelled.</p>
       )}
       {findings?.skipped_total ? (
         <ul class="findings">
@@ -127,9 +140,23 @@ function Accepted({ id, made }: { id: string; made: () => void }) {
 
 /** `made` is called when the list of data sets has changed. */
 export function UploadPanel({ made }: { made: () => void }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const stage = sending.value ? "sending" : accepted.value ? "accepted" : "form";
+  const before = useRef(stage);
+  useEffect(() => {
+    // The button that was pressed is gone: the keyboard goes on from the top of the panel.
+    if (before.current !== stage && document.activeElement === document.body) heading.current?.focus();
+    before.current = stage;
+    if (stage === "form") said.value = "";
+  }, [stage]);
   return (
     <section class="panel upload-panel" aria-labelledby="upload">
-      <h2 id="upload">Upload</h2>
+      <h2 id="upload" tabIndex={-1} ref={heading}>
+        Upload
+      </h2>
+      <p class="unseen" role="status">
+        {said.value}
+      </p>
       {sending.value ? <Sent {...sending.value} /> : accepted.value ? <Accepted id={accepted.value} made={made} /> : <UploadForm />}
     </section>
   );
