@@ -76,6 +76,7 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "ingest": None
         if trains
         else {"dataset": spec["dataset"], "options": spec["options"], "source": spec["source"]},
+        "fine_tune_from": spec.get("fine_tune_from"),
         "network": spec.get("network"),
         "data": spec.get("data"),
         "hyperparameters": spec.get("hyperparameters"),
@@ -198,6 +199,7 @@ def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVe
         "model": name,
         "version": row.version,
         "job": row.job_id,
+        "fine_tune_from": row.spec.get("fine_tune_from"),
         "checkpoint_step": row.checkpoint_step,
         "created_at": row.created_at,
         "ready": row.ready,

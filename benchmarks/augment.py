@@ -107,7 +107,9 @@ def accuracy(options: dict[str, Any] | None, dataset: Dataset, seed: int, epochs
     }
     *_, last = fit(TrainSpec.model_validate(body), dataset, threads=threads)
     assert isinstance(last, Finished)
-    return 100 * last.test["accuracy"]
+    right = last.test["accuracy"]
+    assert right is not None, "the test split is never empty"
+    return 100 * right
 
 
 def main() -> None:

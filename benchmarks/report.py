@@ -42,6 +42,9 @@ class Report:
     packages: Sequence[str]
     rows: list[Row] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    peers: dict[str, str] = field(default_factory=dict)
+    """The versions of what lies in other environments."""
 
     def row(self, case: str, variant: str, unit: str, values: Sequence[float]) -> Row:
         """Add the figures of several rounds."""
@@ -54,16 +57,27 @@ class Report:
         assert op in ("<=", ">=")
         self.goals.append(Goal(name, value, goal, op, value <= goal if op == "<=" else value >= goal))
 
+    def note(self, text: str) -> None:
+        """Add a line for people, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
     def show(self, as_json: bool) -> None:
         """Print it all."""
         for row in self.rows:
             spread = f"({row.min:.4g} - {row.max:.4g}, n={row.n})"
-            print(f"{row.case:<32}{row.variant:<14}{row.median:>12.4g} {row.unit}  {spread}")
+            print(f"{row.case:<32}{row.variant:<26}{row.median:>12.4g} {row.unit}  {spread}")
+        for note in self.notes:
+            print(note)
         for goal in self.goals:
-            print(f"{goal.name:<46}{goal.value:>12.4g} {goal.op} {goal.goal:g}: {'met' if goal.met else 'MISSED'}")
+            print(f"{goal.name:<54}{goal.value:>12.4g} {goal.op} {goal.goal:g}: {'met' if goal.met else 'MISSED'}")
         if as_json:
             found = {"benchmark": self.benchmark, "date": datetime.now(UTC).date().isoformat(), "device": device()}
-            versions = {"python": platform.python_version(), **{name: version(name) for name in self.packages}}
+            versions = {
+                "python": platform.python_version(),
+                **{name: version(name) for name in self.packages},
+                **self.peers,
+            }
             lists = {"rows": [asdict(row) for row in self.rows], "goals": [asdict(goal) for goal in self.goals]}
             print(json.dumps({**found, "versions": versions, **lists}))
 

@@ -35,13 +35,21 @@ def save_weights(weights: dict[str, Tensor], path: Path) -> Path:
     return path
 
 
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """What ``save_weights`` wrote. ValueError names a file that is no safetensors."""
+    try:
+        return load_tensors(path.read_bytes())
+    except SafetensorError as error:
+        raise ValueError(f"{path} holds no weights: {error}") from error
+
+
 def save(checkpoint: Checkpoint, folder: Path) -> tuple[Path, Path]:
     """Write ``step-N.weights.safetensors`` and ``step-N.state.safetensors``; gives their paths."""
     weights = save_tensors(checkpoint.weights, metadata=_WEIGHTS_HEADER)
     manifest = {
         **checkpoint.manifest,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "state_sha256": _digest(checkpoint.state),
+        "state_sha256": digest(checkpoint.state),
     }
     name = f"step-{checkpoint.manifest['step']}"
     weights_path, state_path = folder / f"{name}.weights.safetensors", folder / f"{name}.state.safetensors"
@@ -59,14 +67,14 @@ def load(weights_path: Path, state_path: Path) -> Checkpoint:
             state = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{state_path} is not a checkpoint's state: {error}") from error
-    if manifest.pop("state_sha256") != _digest(state):
+    if manifest.pop("state_sha256") != digest(state):
         raise ValueError(f"{state_path} is damaged: its tensors do not have the recorded SHA-256")
     if manifest.pop("weights_sha256") != hashlib.sha256(content).hexdigest():
         raise ValueError(f"{weights_path} is damaged or does not belong to {state_path}")
     return Checkpoint(load_tensors(content), state, manifest)
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
+def digest(tensors: dict[str, Tensor]) -> str:
     """SHA-256 over names and bytes, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):

@@ -1,4 +1,4 @@
-"""How good a network is: loss, accuracy and confusion matrix."""
+"""How good a network is: loss, accuracy, confusion matrix, and what they hide, class by class."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 BATCH = 512
+MOST_CONFUSED = 500
 
 
 @torch.inference_mode()
@@ -50,9 +51,55 @@ def evaluate(
     return scores(predict(network, inputs, prepare), targets)
 
 
-def confusion_matrix(logits: Tensor, targets: Tensor) -> list[list[int]]:
-    """Counts [target][prediction]."""
+def confusion_matrix(logits: Tensor, targets: Tensor) -> list[list[int]] | None:
+    """Counts [target][prediction]; null beyond 500 classes, where it would be larger than all else of the job."""
     classes = logits.shape[1]
+    if classes > MOST_CONFUSED:
+        return None
     pairs = targets * classes + logits.argmax(1)
     matrix: list[list[int]] = pairs.bincount(minlength=classes * classes).view(classes, classes).tolist()
     return matrix
+
+
+def per_class(logits: Tensor, targets: Tensor) -> list[dict[str, float | int | None]]:
+    """``precision``, ``recall``, ``f1``, ``auroc`` and ``support`` (samples) of each class; null where undefined.
+
+    Undefined are: precision of a class that was never predicted, recall of one that does not occur, F1 of one that is
+    neither, and the area under the ROC curve (this class against the rest, by its probability) without both sides.
+    """
+    count, guesses = logits.shape[1], logits.argmax(1)
+    found = (targets[guesses == targets], guesses, targets)
+    hits, predicted, support = (labels.bincount(minlength=count).tolist() for labels in found)
+    probabilities, truth = logits.double().softmax(1).cpu(), targets.cpu()
+    return [
+        {
+            "precision": _ratio(hits[label], predicted[label]),
+            "recall": _ratio(hits[label], support[label]),
+            "f1": _ratio(2 * hits[label], predicted[label] + support[label]),
+            "auroc": _auroc(probabilities[:, label].contiguous(), truth == label),
+            "support": support[label],
+        }
+        for label in range(len(hits))
+    ]
+
+
+def macro(classes: list[dict[str, float | int | None]], name: str) -> float | None:
+    """The mean of a score over the classes for which it is defined."""
+    values = [value for one in classes if (value := one[name]) is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _auroc(scores: Tensor, positive: Tensor) -> float | None:
+    """How often a positive sample scores higher than a negative one, ties counting half (Mann & Whitney 1947)."""
+    count = int(positive.sum())
+    others = len(scores) - count
+    if not count or not others:
+        return None
+    negatives = scores[~positive].sort().values
+    below = torch.searchsorted(negatives, scores[positive]).sum()
+    not_above = torch.searchsorted(negatives, scores[positive], right=True).sum()
+    return int(below + not_above) / (2 * count * others)

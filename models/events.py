@@ -73,7 +73,8 @@ class Finished:
     """The end. ``best`` has the chosen weights; ``test`` was measured once, with them.
 
     ``stopped`` is epochs, steps, seconds, target or early_stopping; ``confusion_matrix`` counts [target][prediction] on
-    the test split.
+    the test split. ``per_class`` has precision, recall, F1, AUROC and support of each class there, ``test`` their means
+    over the classes (``macro_f1``, ``auroc``) beside loss and accuracy.
     """
 
     step: int
@@ -83,8 +84,9 @@ class Finished:
     best_step: int
     best_epoch: int
     validation: dict[str, float]
-    test: dict[str, float]
-    confusion_matrix: list[list[int]]
+    test: dict[str, float | None]
+    confusion_matrix: list[list[int]] | None
+    per_class: list[dict[str, float | int | None]]
     preprocessing: Preprocessing
     plan: Plan
 

@@ -100,6 +100,15 @@ def stack(engine: str, request: pytest.FixtureRequest, short_folder: Path) -> It
     redis.stop()
 
 
+@pytest.fixture(scope="module")
+def service(stack: Stack) -> Iterator[Stack]:
+    """The stack with one API and one worker for all tests of a module."""
+    stack.start_api()
+    stack.start_worker()
+    yield stack
+    stack.stop_all()
+
+
 @pytest.fixture
 def api_and_worker(stack: Stack) -> Iterator[Stack]:
     """The stack with one API and one worker for one test; both are stopped after it."""

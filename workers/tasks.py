@@ -34,10 +34,15 @@ def _training(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
         for name, sha256 in (("weights", claim.resume.weights_sha256), ("state", claim.resume.state_sha256)):
             resume.append(str(scratch / f"resume-{name}.safetensors"))
             blobs.fetch(runtime.database, sha256, Path(resume[-1]))
+    start = None
+    if claim.start is not None:
+        start = {"weights": str(scratch / "start.safetensors"), "keep_head": claim.start.keep_head}
+        blobs.fetch(runtime.database, claim.start.weights_sha256, scratch / "start.safetensors")
     return {
         "spec": TrainJob.model_validate(claim.spec).training.model_dump(mode="json"),
         "dataset": str(dataset),
         "resume": resume,
+        "start": start,
         "threads": claim.threads,
         "stop_step": claim.stop_step,
         "checkpoint_seconds": claim.checkpoint_seconds,

@@ -18,6 +18,9 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
     spec = TrainSpec.model_validate(task["spec"])
     dataset = splits.load(Path(task["dataset"]))
     resume = checkpoint.load(*(Path(path) for path in task["resume"])) if task["resume"] else None
+    start = None
+    if task["start"] is not None:
+        start = training.Start(checkpoint.load_weights(Path(task["start"]["weights"])), task["start"]["keep_head"])
     last = time.monotonic()
 
     def due() -> bool:
@@ -28,6 +31,7 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
         spec,
         dataset,
         resume=resume,
+        start=start,
         threads=task["threads"],
         device=task["device"],
         stop_step=task["stop_step"],
@@ -94,6 +98,10 @@ def _finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str
         "validation": event.validation,
         "test": event.test,
         "confusion_matrix": event.confusion_matrix,
+        "per_class": [
+            {"class": name, **measured}
+            for name, measured in zip(dataset.manifest["classes"], event.per_class, strict=True)
+        ],
         "classes": dataset.manifest["classes"],
         "preprocessing": event.preprocessing.as_dict(),
         "weights": str(weights),

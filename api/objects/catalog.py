@@ -69,12 +69,16 @@ class Input(TypedDict):
 
 
 class ModelVersion(TypedDict):
-    """An immutable version of a model. Not ``ready``: it cannot answer predictions, for ``reason``."""
+    """An immutable version of a model. Not ``ready``: it cannot answer predictions, for ``reason``.
+
+    ``fine_tune_from`` is the version (``name:version``) whose weights its training started from.
+    """
 
     object: Literal["model_version"]
     model: str
     version: int
     job: str | None
+    fine_tune_from: str | None
     checkpoint_step: int
     created_at: datetime
     ready: bool

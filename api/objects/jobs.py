@@ -74,7 +74,8 @@ class Job(TypedDict):
 
     What only a training has, from ``network`` to ``seed`` and from ``parameters`` to ``layers``, is null for other
     kinds. ``dataset`` is what a training reads; an ingest has it once it has made it, and says in ``ingest`` what was
-    asked for.
+    asked for. ``fine_tune_from`` is the model version that a training starts from, as ``name:version``
+    whatever the request named.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Job(TypedDict):
     ingest: Ingest | None
     model: str | None
     model_version: int | None
+    fine_tune_from: str | None
     network: dict[str, Any] | None
     data: dict[str, Any] | None
     hyperparameters: dict[str, Any] | None

@@ -1,7 +1,6 @@
 """From what a client calls a model to a loaded version; what was found and loaded is kept."""
 
 import asyncio
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from sqlalchemy.orm import Session
 
 from api.errors import AWAY
 from api.serving.batching import Batcher
@@ -20,12 +18,9 @@ from core import blobs
 from core.catalog import models
 from core.db import Database
 from core.encode import Preprocessing
-from core.errors import Conflict, NotFound
-from core.tables import Dataset, ModelVersion
+from core.errors import Conflict
+from core.tables import Dataset
 
-REFERENCE = re.compile(
-    r"(?P<name>[a-z0-9][a-z0-9._-]{0,63})(?:@(?P<alias>[a-z0-9][a-z0-9._-]{0,63})|:(?P<version>[1-9][0-9]{0,8}))?"
-)
 CACHE_BYTES = 512 * 2**20
 MOST_REFERENCES = 4096
 
@@ -111,9 +106,8 @@ class Versions:
 
     def _look_up(self, tenant: str, reference: str) -> Version:
         with self._database.reading() as session:
-            row = _find(session, tenant, reference)
+            name, row = models.refer(session, tenant, reference)
             dataset = session.get_one(Dataset, row.dataset_id)
-        name = reference.partition("@")[0].partition(":")[0]
         if row.onnx_sha256 is None:
             raise Conflict(f"model {name} version {row.version} cannot answer predictions: {row.reason}")
         preprocessing = Preprocessing.from_dict(row.preprocessing)
@@ -134,12 +128,3 @@ class Versions:
     def _read(self, version: Version) -> Loaded:
         graph = b"".join(blobs.read(self._database, version.onnx_sha256))
         return Loaded(version, graph, self._executor, self._observe)
-
-
-def _find(session: Session, tenant: str, reference: str) -> ModelVersion:
-    match = REFERENCE.fullmatch(reference)
-    if match is None:
-        raise NotFound(f"{reference!r} is not a model: write name, name@alias or name:version")
-    if match["version"]:
-        return models.find_version(session, tenant, match["name"], int(match["version"]))
-    return models.serving(session, tenant, match["name"], match["alias"])

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from core import blobs, ids
@@ -101,7 +101,6 @@ def delete(session: Session, tenant: str, reference: str) -> str:
         raise Conflict(f"jobs were run on dataset {name}; delete them first")
     if session.scalar(select(exists().where(ModelVersion.dataset_id == dataset.id))):
         raise Conflict(f"model versions were trained on dataset {name}; it stays as long as they do")
-    session.execute(update(Job).where(Job.dataset_id == dataset.id).values(dataset_id=None))
     session.delete(dataset)
     return dataset.sha256
 

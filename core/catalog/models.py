@@ -1,5 +1,6 @@
 """Models: a registered name, its immutable versions, and the aliases that say which version serves."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from core.errors import NotFound
 from core.tables import Model, ModelAlias, ModelVersion
 
 PRODUCTION = "production"
+REFERENCE = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9._-]{0,63})(?:@(?P<alias>[a-z0-9][a-z0-9._-]{0,63})|:(?P<version>[1-9][0-9]{0,8}))?"
+)
 
 
 @dataclass(frozen=True)
@@ -98,3 +102,18 @@ def serving(session: Session, tenant: str, name: str, alias: str | None = None) 
     if version is None:
         raise NotFound(f"model {name!r} has no version that is ready for predictions")
     return version
+
+
+def refer(session: Session, tenant: str, reference: str) -> tuple[str, ModelVersion]:
+    """The model's name and the version that ``name``, ``name@alias`` or ``name:version`` means now.
+
+    Raises:
+        NotFound: it means nothing.
+    """
+    match = REFERENCE.fullmatch(reference)
+    if match is None:
+        raise NotFound(f"{reference!r} is not a model: write name, name@alias or name:version")
+    name = match["name"]
+    if match["version"]:
+        return name, find_version(session, tenant, name, int(match["version"]))
+    return name, serving(session, tenant, name, match["alias"])

@@ -43,8 +43,10 @@ def labelled(members: list[Member], unpacked: Unpacked, work: Work) -> tuple[lis
     if pattern is not None:
         work.findings.note(f"a file per sample, its class by the pattern {pattern.pattern}")
         return found, []
-    work.findings.note("a folder per class" + (", below a folder per split" if places.splits else ""))
-    if any(len(one.member.name.split("/")) > places.top + bool(places.splits) + 2 for one in found):
+    above, below = ", below a folder per split", ", with a folder per split in each"
+    work.findings.note("a folder per class" + (above if places.splits else below if places.inner else ""))
+    depth = places.top + (2 if places.splits or places.inner else 1)
+    if any(one.member.name.count("/") > depth for one in found):
         work.findings.note("files in folders below a class's folder are of that class")
     declared = [label for folder in unpacked.folders if (label := places.place(folder.strip("/") + "/")[1]) is not None]
     return found, [label for label in declared if bad_label(label) is None]

@@ -92,10 +92,14 @@ def splits_of_files(names: Sequence[str]) -> list[str | None]:
 
 @dataclass(frozen=True)
 class Layout:
-    """Folders of an upload: ``top`` common ones, perhaps one per split (with common ones below), then the class."""
+    """Folders of an upload: ``top`` common ones, perhaps one per split (with common ones below), then the class.
+
+    ``inner``: the folders below the classes that are splits, where they stand there.
+    """
 
     top: int
     splits: dict[str, tuple[str, int]]
+    inner: dict[str, str]
 
     def place(self, name: str) -> tuple[str | None, str | None]:
         """(split, class) of a file by its folders; None where they do not say."""
@@ -106,22 +110,36 @@ class Layout:
                 return None, None
             split, below = self.splits[folders[0]]
             folders = folders[1 + below :]
+        elif self.inner and len(folders) > 1:
+            split = self.inner.get(folders[1])
         return split, folders[0] if folders else None
 
 
 def layout(names: Iterable[str]) -> Layout:
-    """Find the folders' meaning from the samples' names. A class may well be called ``train``, beside ``car``."""
-    folders = [tuple(name.split("/")[:-1]) for name in names]
-    different = set(folders)
+    """Find the folders' meaning from the samples' names. A class may well be called ``train``, beside ``car``.
+
+    Refused: folders for train and for test, and others beside them that may be anything.
+    """
+    different = {tuple(name.split("/")[:-1]) for name in names}
     top = _common(different)
     different = {one[top:] for one in different}
-    firsts = sorted({one[0] for one in different if one})
-    splits = {first: split_of(first) for first in firsts}
-    named = [split for split in splits.values() if split is not None]
-    if not (len(named) == len(firsts) == len(set(named)) > 1 and "train" in named):
-        return Layout(top, {})
-    below = {first: _common({one[1:] for one in different if one[:1] == (first,)}) for first in firsts}
-    return Layout(top, {first: (split, below[first]) for first, split in splits.items() if split is not None})
+    firsts = {one[0] for one in different if one}
+    splits = _all_splits(firsts)
+    if splits:
+        below = {first: _common({one[1:] for one in different if one[:1] == (first,)}) for first in firsts}
+        return Layout(top, {first: (split, below[first]) for first, split in splits.items()}, {})
+    plain = {first for first in firsts if first.lower() in _SPLIT_WORDS}
+    if len({_SPLIT_WORDS[first.lower()] for first in plain}) > 1:
+        why = f"{min(firsts - plain)} is beside them" if firsts - plain else "two of them are one"
+        raise Refused(f"the folders {' and '.join(sorted(plain))} are splits, but {why}; send what is to be read apart")
+    inner = {one[1] for one in different if len(one) == 2}
+    return Layout(top, {}, _all_splits(inner) if all(len(one) == 2 for one in different) else {})
+
+
+def _all_splits(folders: set[str]) -> dict[str, str]:
+    """The split of each folder if each is another one; else nothing."""
+    found = {folder: split for folder in sorted(folders) if (split := split_of(folder)) is not None}
+    return found if len(found) == len(folders) == len(set(found.values())) > 1 else {}
 
 
 def _common(folders: set[tuple[str, ...]]) -> int:

@@ -56,7 +56,7 @@ def ingested(session: Session, lease: Lease, new: NewDataset, result: dict[str, 
     """End an ingest well: the next version of its dataset, or the one that has these very bytes already."""
     job = _held(session, lease)
     dataset = add(session, job.tenant, new)
-    job.dataset_id, job.result = dataset.id, result
+    job.dataset_id, job.result, job.progress = dataset.id, result, None
     data = {"dataset": f"{dataset.name}@{dataset.version}", "splits": dataset.splits}
     _leave(session, job, "succeeded", Event("succeeded", f"Dataset {data['dataset']} is ready.", data))
     return dataset

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import fleet
+from core.catalog.models import refer
 from core.db import now
 from core.errors import LeaseLost
 from core.jobs.events import Entry, Event, Lease, append
@@ -40,6 +41,14 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Start:
+    """The weights that a fine-tuning starts from. ``keep_head``: its classes are those of their training."""
+
+    weights_sha256: str
+    keep_head: bool
+
+
+@dataclass(frozen=True)
 class Claim:
     """All that a worker needs to run one attempt.
 
@@ -58,6 +67,7 @@ class Claim:
     checkpoint_seconds: float
     seconds_left: float | None
     resume: Checkpoint | None
+    start: Start | None
 
 
 def claim(
@@ -113,7 +123,18 @@ def claim(
         checkpoint_seconds=job.checkpoint_seconds,
         seconds_left=None if job.timeout_seconds is None else job.timeout_seconds - job.ran_seconds,
         resume=resume,
+        start=_start(session, job),
     )
+
+
+def _start(session: Session, job: Job) -> Start | None:
+    """The version that the job named when it was accepted; versions are immutable, and so are datasets."""
+    reference = job.spec.get("fine_tune_from")
+    if reference is None:
+        return None
+    _, version = refer(session, job.tenant, reference)
+    before, now_read = (session.get_one(Dataset, one).classes for one in (version.dataset_id, job.dataset_id))
+    return Start(version.weights_sha256, before == now_read)
 
 
 def _claimed(worker: Worker, resume: Checkpoint | None) -> Event:

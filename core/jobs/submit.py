@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from core import fleet, ids, plan
-from core.catalog import datasets
+from core import fleet, ids, plan, plan_start
+from core.catalog import datasets, models
 from core.db import now
 from core.errors import Invalid, NotFound
 from core.jobs.events import Event
-from core.specs import TrainJob
+from core.specs import TrainJob, TrainSpec
 from core.tables import Dataset, Job, JobEvent
 
 
@@ -51,10 +51,15 @@ class Intake:
         """Check a job and keep it for :meth:`write`.
 
         Raises:
-            Invalid: unknown dataset, a network the data cannot feed, or more than any worker could ever hold.
+            Invalid: unknown dataset, a network the data cannot feed, a version to start from that is unknown or of
+                another network, or more than any worker could ever hold.
         """
         dataset = self._dataset(tenant, request.dataset)
         made = make_plan(request, dataset)
+        if request.fine_tune_from is not None:
+            # by its number from now on: wherever an alias moves, every attempt starts from the same weights
+            pinned = self._start(tenant, request, request.fine_tune_from, made)
+            request = request.model_copy(update={"fine_tune_from": pinned})
         hyper = request.hyperparameters
         batch = hyper.samples_per_batch and min(hyper.samples_per_batch, dataset.splits["train"])
         memory = made.memory_bytes(batch, hyper.optimizer.name, hyper.precision) + dataset.size
@@ -96,6 +101,26 @@ class Intake:
             self._datasets[tenant, reference] = found
         return found
 
+    def _start(self, tenant: str, request: TrainJob, reference: str, made: plan.Plan) -> str:
+        """The version to start from as ``name:version``; Invalid unless it is of a network like this one."""
+        try:
+            name, version = models.refer(self._session, tenant, reference)
+        except NotFound as error:
+            raise Invalid(error.message, "#/fine_tune_from") from None
+        pinned = f"{name}:{version.version}"
+        before = {field: version.spec[field] for field in TrainSpec.model_fields if field in version.spec}
+        spec = TrainSpec.model_validate(before)
+        family = spec.network.family
+        if request.network.family != family:
+            raise Invalid(f"{pinned} is a {family}: give its network to start from its weights", "#/network/family")
+        trained_on = self._session.get_one(Dataset, version.dataset_id)
+        if trained_on.kind == "text":
+            raise Invalid(
+                "a training on texts chooses its own tokens, so it cannot start from weights", "#/fine_tune_from"
+            )
+        plan_start.check(made, plan.make(spec, sample_of(trained_on)), pinned)
+        return pinned
+
     def write(self) -> None:
         """Store the jobs with their first events. Plain inserts: the unit of work would take most of the time."""
         if not self.accepted:
@@ -108,7 +133,10 @@ class Intake:
 def _queued(accepted: Accepted) -> dict[str, Any]:
     """A job's first event."""
     job, dataset = accepted.job, accepted.dataset
-    event = Event("queued", "The job was accepted.", {"dataset": f"{dataset.name}@{dataset.version}"})
+    data = {"dataset": f"{dataset.name}@{dataset.version}"}
+    if job.spec["fine_tune_from"] is not None:
+        data["fine_tune_from"] = job.spec["fine_tune_from"]
+    event = Event("queued", "The job was accepted.", data)
     return {"job_id": job.id, "seq": job.last_seq, "attempt": 0, "created_at": job.created_at, **vars(event)}
 
 
@@ -118,9 +146,13 @@ def make_plan(request: TrainJob, dataset: Dataset, vocabulary: int | None = None
     Raises:
         Invalid: the network cannot be built for samples of this shape.
     """
-    lengths = None if dataset.lengths is None else (dataset.lengths[0], dataset.lengths[1])
-    sample = plan.Sample(dataset.kind, tuple(dataset.shape), len(dataset.classes), lengths, vocabulary)
     try:
-        return plan.make(request.training, sample)
+        return plan.make(request.training, sample_of(dataset, vocabulary))
     except plan.PlanError as error:
         raise Invalid(error.message, error.pointer) from None
+
+
+def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
+    """What a dataset's row tells the plan."""
+    lengths = None if dataset.lengths is None else (dataset.lengths[0], dataset.lengths[1])
+    return plan.Sample(dataset.kind, tuple(dataset.shape), len(dataset.classes), lengths, vocabulary)

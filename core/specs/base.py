@@ -10,6 +10,13 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 DatasetRef = Annotated[
     str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9._-]{0,63}(@[1-9][0-9]{0,8})?|ds_[0-9a-f]{32})$")
 ]
+ModelRef = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(@[a-z0-9][a-z0-9._-]{0,63}|:[1-9][0-9]{0,8})?$",
+    ),
+]
+"""A version of a model: ``name`` (what it serves), ``name@alias`` or ``name:version``."""
 Ratio = Annotated[float, Field(ge=0, lt=1)]
 PositiveFloat = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 Device = Literal["auto", "cpu", "cuda"]

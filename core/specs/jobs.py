@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.specs.base import DatasetRef, Device, MetadataKey, MetadataValue, Name, PositiveFloat
+from core.specs.base import DatasetRef, Device, MetadataKey, MetadataValue, ModelRef, Name, PositiveFloat
 from core.specs.training import TrainSpec
 
 
@@ -14,6 +14,8 @@ class TrainJob(TrainSpec):
     kind: Literal["train"] = "train"
     dataset: DatasetRef
     model: Name | None = None
+    fine_tune_from: ModelRef | None = None
+    """The model version whose weights the training starts from; an accepted job names it as ``name:version``."""
     device: Device = "auto"
     priority: int = Field(default=0, ge=-100, le=100)
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=16)

@@ -55,8 +55,8 @@ class Job(Base):
     device: Mapped[str] = mapped_column(String(8))
     spec: Mapped[dict[str, Any]]
     labels: Mapped[dict[str, Any]] = mapped_column("metadata")
-    dataset_id: Mapped[str | None] = mapped_column(Id, ForeignKey("datasets.id"), index=True)
-    """What it trains on; of an ingest, what it made."""
+    dataset_id: Mapped[str | None] = mapped_column(Id, ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
+    """What it trains on (it stays as long as the job does); of an ingest, what it made, until that is deleted."""
     model: Mapped[str | None] = mapped_column(String(64), index=True)
     model_version: Mapped[int | None]
     parameters: Mapped[int] = mapped_column()

@@ -17,16 +17,25 @@ INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 KIND, KINDS = "kind IN ('train')", "kind IN ('train', 'ingest')"
 DATASET = "kind <> 'train' OR dataset_id IS NOT NULL"
 SAMPLE_KIND, SAMPLE_KINDS = "kind IN ('image', 'series')", "kind IN ('image', 'series', 'text')"
+REFERENCE = "FOREIGN KEY(dataset_id) REFERENCES datasets (id)"
+REFERENCE_OR_NULL = f"{REFERENCE} ON DELETE SET NULL"
 NOT_NULL, NULL = "dataset_id VARCHAR(48) NOT NULL,", "dataset_id VARCHAR(48),"
 
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), CONSTRAINT ck_jobs_kind"
-        _rebuild("jobs", (KIND, KINDS), (NOT_NULL, NULL), ("CONSTRAINT ck_jobs_kind", added))
+        _rebuild(
+            "jobs",
+            (KIND, KINDS),
+            (NOT_NULL, NULL),
+            (REFERENCE, f"{REFERENCE} ON DELETE SET NULL"),
+            ("CONSTRAINT ck_jobs_kind", added),
+        )
         _rebuild("datasets", (SAMPLE_KIND, SAMPLE_KINDS))
     else:
         op.alter_column("jobs", "dataset_id", nullable=True)
+        _refer("SET NULL")
         _replace("jobs", "kind", KINDS)
         op.create_check_constraint(op.f("ck_jobs_dataset"), "jobs", DATASET)
         _replace("datasets", "kind", SAMPLE_KINDS)
@@ -56,18 +65,25 @@ def downgrade() -> None:
     op.execute("DELETE FROM jobs WHERE kind = 'ingest'")
     if op.get_bind().dialect.name == "sqlite":
         added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), "
-        _rebuild("jobs", (KINDS, KIND), (NULL, NOT_NULL), (added, ""))
+        _rebuild("jobs", (KINDS, KIND), (NULL, NOT_NULL), (REFERENCE_OR_NULL, REFERENCE), (added, ""))
         _rebuild("datasets", (SAMPLE_KINDS, SAMPLE_KIND))
     else:
         op.drop_constraint(op.f("ck_jobs_dataset"), "jobs")
         _replace("jobs", "kind", KIND)
         op.alter_column("jobs", "dataset_id", nullable=False)
+        _refer(None)
         _replace("datasets", "kind", SAMPLE_KIND)
 
 
 def _replace(table: str, constraint: str, condition: str) -> None:
     op.drop_constraint(op.f(f"ck_{table}_{constraint}"), table)
     op.create_check_constraint(op.f(f"ck_{table}_{constraint}"), table, condition)
+
+
+def _refer(ondelete: str | None) -> None:
+    name = op.f("fk_jobs_dataset_id")
+    op.drop_constraint(name, "jobs", type_="foreignkey")
+    op.create_foreign_key(name, "jobs", "datasets", ["dataset_id"], ["id"], ondelete=ondelete)
 
 
 def _rebuild(table: str, *changes: tuple[str, str]) -> None:

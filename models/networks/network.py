@@ -4,6 +4,7 @@ So the keys of the state dict are those of the plain PyTorch network: "0.weight"
 are "4.body.0.weight"; a recurrent layer's are PyTorch's own ("1.weight_ih_l0"), the Elman layer without ``bias_hh``.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -164,10 +165,14 @@ def _module(layer: Layer) -> nn.Module:
 
 
 def _embedding(vocabulary: int, size: int) -> nn.Module:
-    """Small at first, so that rare tokens are no noise; padding and unknown, which training may not meet, are zero."""
+    """Tokens begin at unit size in a small vocabulary; in a large one smaller, so that its many rare ones are no noise.
+
+    Measured: characters learn faster from 1 than from 0.1, words generalise better from 0.1 than from 1. Padding and
+    unknown begin at zero, since training may never meet them.
+    """
     module = nn.Embedding(vocabulary, size)
     with torch.no_grad():
-        module.weight.mul_(0.1)
+        module.weight.mul_(min(1.0, 10 / math.sqrt(vocabulary)))
         module.weight[:FIRST].zero_()
     return module
 

@@ -1,5 +1,6 @@
 """The training loop as a generator of events."""
 
 from models.training.fit import fit
+from models.training.start import Start
 
-__all__ = ["fit"]
+__all__ = ["Start", "fit"]

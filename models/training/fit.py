@@ -10,6 +10,7 @@ from models.checkpoint import Checkpoint
 from models.data.splits import Dataset
 from models.events import Checkpointed, Event, FirstStep, Metrics, Paused, Started, StopStep
 from models.training.run import Run
+from models.training.start import Start
 
 _CHECKPOINT_STRIDE = 100
 """A checkpoint that is due waits at most this many steps (and no longer than the end of the epoch)."""
@@ -25,6 +26,7 @@ def fit(
     dataset: Dataset,
     *,
     resume: Checkpoint | None = None,
+    start: Start | None = None,
     threads: int,
     device: str = "cpu",
     stop_step: int | None = None,
@@ -35,11 +37,12 @@ def fit(
 
     It seeds torch, NumPy and ``random`` and sets torch's threads for the whole process. ``pause`` is asked after every
     step; ``due`` at the end of every epoch and every ``log_every`` steps (at most 100): true gives a checkpoint there.
+    ``start`` takes the place of random weights, also in what a resumed training must have begun with.
     ``stop_step`` is what an earlier attempt of a run limited by seconds announced (the clock is read for that only).
 
     Raises PlanError and ValueError for what cannot be trained, Diverged when a loss is not finite.
     """
-    run = Run(spec, dataset, threads, torch.device(device))
+    run = Run(spec, dataset, threads, torch.device(device), start)
     reason = run.restore(resume) if resume is not None else None
     rules, progress = run.rules, run.progress
     limit, seconds = run.total_steps, None

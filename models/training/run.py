@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -16,11 +17,13 @@ from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
 from models.data.resident import Resident
 from models.data.splits import Dataset, preprocessing, split
-from models.evaluate import confusion_matrix, predict, scores
+from models.evaluate import confusion_matrix, macro, per_class, predict, scores
 from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, optim, schedule
 from models.training.progress import Progress
+from models.training.shares import Shares
+from models.training.start import Start
 
 
 @dataclass
@@ -44,7 +47,9 @@ class Sums:
 class Run:
     """A seeded training at step ``progress.step``; nothing in it depends on time."""
 
-    def __init__(self, spec: TrainSpec, dataset: Dataset, threads: int, device: torch.device) -> None:
+    def __init__(
+        self, spec: TrainSpec, dataset: Dataset, threads: int, device: torch.device, start: Start | None = None
+    ) -> None:
         environment.prepare(spec.seed, threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
@@ -58,13 +63,18 @@ class Run:
         if spec.data.augment is not None:
             black = self.train.prepare(torch.zeros_like(self.train.mean))
             self.augmentation = Augmentation(spec.data.augment, spec.seed, black)
-        self.network = build(self.plan).to(device)
+        self.network = build(self.plan)
+        if start is not None:
+            start.put_into(self.network)
+        self.network.to(device)
+        self._started_from = None if start is None else start.identity
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
         self.best_weights: dict[str, Tensor] = {}
         self.class_weights = self._class_weights()
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
+        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device, self.rules.precision)
         self.samples_per_step = len(self.train) if samples is None else samples * self.rules.accumulate
         self.steps_per_epoch = math.ceil(len(self.train) / self.samples_per_step)
         self.total_steps = self.rules.steps
@@ -89,23 +99,15 @@ class Run:
         targets = self.train.targets[indices]
         # one divisor for the whole step, so that k micro-batches give exactly the gradient's mean over their samples
         weight = len(indices) if self.class_weights is None else self.class_weights[targets].sum()
+        score = partial(self._score, weight=weight)
         parts = zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True)
         for number, (part, wanted) in enumerate(parts):
             inputs, lengths = self.train.batch(part)
             if self.augmentation is not None:
                 inputs = self.augmentation(inputs, self.progress.step, number * self.micro_batch, lengths)
-            with self._precision():
-                logits = self.network(inputs, lengths)
-            loss = nn.functional.cross_entropy(
-                logits.float(),
-                wanted,
-                self.class_weights,
-                reduction="sum",
-                label_smoothing=self.rules.label_smoothing,
-            )
-            torch.autograd.backward(loss / weight)
-            self.sums.loss += loss.detach()
-            self.sums.correct += (logits.detach().argmax(1) == wanted).sum()
+            for loss, correct in self.shares.backward(score, inputs, lengths, wanted):
+                self.sums.loss += loss
+                self.sums.correct += correct
         self.sums.weight += weight
         if self.rules.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.rules.clip_norm)
@@ -114,6 +116,21 @@ class Run:
         self.progress.epoch = (self.progress.step - 1) // self.steps_per_epoch + 1
         self.progress.logged += len(indices)
         return rate
+
+    def _score(
+        self, inputs: Tensor, lengths: Tensor | None, targets: Tensor, weight: Tensor | int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What some samples add to the loss of the step, their own summed loss, and how many are right."""
+        with self._precision():
+            logits = self.network(inputs, lengths)
+        loss = nn.functional.cross_entropy(
+            logits.float(),
+            targets,
+            self.class_weights,
+            reduction="sum",
+            label_smoothing=self.rules.label_smoothing,
+        )
+        return loss / weight, loss.detach(), (logits.detach().argmax(1) == targets).sum()
 
     def read_sums(self) -> dict[str, float]:
         """Mean training loss and accuracy since the last call."""
@@ -191,6 +208,7 @@ class Run:
         self.network.load_state_dict(self.best_weights)
         test = Resident(self._test, self.preprocessing, self.device)
         logits = predict(self.network, test.inputs, test.prepare, test.lengths)
+        classes = per_class(logits, test.targets)
         manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
         return Finished(
             step=progress.step,
@@ -200,8 +218,13 @@ class Run:
             best_step=progress.best_step,
             best_epoch=progress.best_epoch,
             validation=progress.best,
-            test=scores(logits, test.targets),
+            test={
+                **scores(logits, test.targets),
+                "macro_f1": macro(classes, "f1"),
+                "auroc": macro(classes, "auroc"),
+            },
             confusion_matrix=confusion_matrix(logits, test.targets),
+            per_class=classes,
             preprocessing=self.preprocessing,
             plan=self.plan,
         )
@@ -218,7 +241,7 @@ class Run:
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         if self.rules.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=self.shares.count == 1)
 
     def _class_weights(self) -> Tensor | None:
         """One factor a class. ``balanced``: inverse to how often it occurs, 1 on average over the samples."""
@@ -246,6 +269,8 @@ class Run:
         """SHA-256 of what is trained on what."""
         spec = self.spec.model_dump(mode="json", include=set(TrainSpec.model_fields))
         facts = [spec, len(self.train), len(self.validation), self.preprocessing.as_dict()]
+        if self._started_from is not None:
+            facts.append(self._started_from)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import long_job
 import pytest
 from sqlalchemy import delete
-from stack import Stack
 
 from core import fleet, ids
 from core.catalog import datasets
@@ -30,15 +29,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=120)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-@pytest.fixture(scope="module")
-def service(stack: Stack) -> Iterator[Stack]:
-    """The stack with one API and one worker for all tests of a module."""
-    stack.start_api()
-    stack.start_worker()
-    yield stack
-    stack.stop_all()
 
 
 @pytest.fixture(scope="module")

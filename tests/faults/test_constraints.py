@@ -20,6 +20,7 @@ from core.tables import (
     IdempotentRequest,
     Job,
     JobEvent,
+    JobInput,
     Metric,
     Model,
     ModelAlias,
@@ -35,6 +36,7 @@ Row = dict[str, Any]
 UPDATES: list[tuple[str, str, Row]] = [
     ("ck_jobs_state", "queued", {"state": "dreaming"}),
     ("ck_jobs_kind", "queued", {"kind": "dream"}),
+    ("ck_jobs_dataset", "queued", {"dataset_id": None}),
     ("ck_jobs_device", "queued", {"device": "tpu"}),
     ("ck_jobs_lease", "queued", {"worker_id": "{worker}"}),
     ("ck_jobs_lease", "queued", {"lease_expires_at": NOW}),
@@ -114,6 +116,7 @@ EVENT: Row = {
     "message": "",
     "data": {},
 }
+INPUT: Row = {"job_id": "{queued}", "position": 0, "name": "a.zip", "size": 1, "sha256": SHA}
 MODEL: Row = {"id": "model_1", "tenant": "t", "name": "m", "created_at": NOW}
 WORKER: Row = {
     "id": "wrk_1",
@@ -142,6 +145,7 @@ POSSIBLE: list[tuple[type[Base], Row]] = [
     (Checkpoint, LAST),
     (Metric, METRIC),
     (JobEvent, EVENT),
+    (JobInput, INPUT),
     (IdempotentRequest, REQUEST),
 ]
 
@@ -163,6 +167,10 @@ INSERTS: list[tuple[str, type[Base], Row, Row]] = [
     ("fk_metrics_job_id", Metric, METRIC, {"job_id": "job_none"}),
     ("pk_job_events", JobEvent, EVENT, {"message": "another"}),
     ("ck_job_events_level", JobEvent, EVENT, {"seq": 91, "level": "loud"}),
+    ("pk_job_inputs", JobInput, INPUT, {"name": "b.zip"}),
+    ("ck_job_inputs_sizes", JobInput, INPUT, {"position": 1, "size": -1}),
+    ("fk_job_inputs_sha256", JobInput, INPUT, {"position": 1, "sha256": OTHER_SHA}),
+    ("fk_job_inputs_job_id", JobInput, INPUT, {"position": 1, "job_id": "job_none"}),
     ("uq_blobs_sha256", Blob, BLOB, {"id": "blob_2"}),
     ("ck_blobs_sizes", Blob, BLOB, {"id": "blob_2", "sha256": None, "size": -1}),
     ("ck_blob_chunks_codec", BlobChunk, CHUNK, {"number": 1, "codec": "lzma"}),

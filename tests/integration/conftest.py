@@ -1,5 +1,6 @@
 """The API in a thread of the test, on each database in turn; no worker and no broker behind it."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from api.service import Service
 from core.catalog import datasets
 from core.db import Database
 from core.settings import Settings
+from epochd.cli import main
 from migrations.upgrade import upgrade
 
 # The API runs in a thread of the tests: its log goes to pytest, not into the output of the test that runs just then.
@@ -123,3 +125,16 @@ def api(engine: str, request: pytest.FixtureRequest, start_api: Starter, tmp_pat
     with httpx.Client(base_url=url, timeout=30) as http:
         yield Api(url, http, service, database, Player(database))
     database.close()
+
+
+@pytest.fixture
+def run(system: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Run the command with --json; returns the exit status and the lines it printed, decoded."""
+    monkeypatch.setenv("EPOCHD_URL", system.url)
+
+    def command(*arguments: str) -> tuple[int, list[Any]]:
+        capsys.readouterr()
+        status = main([*arguments, "--json"])
+        return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return command

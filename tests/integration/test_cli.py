@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
 import pytest
 from PIL import Image
+from stack import until
 
 from epochd import Client
 from epochd.cli import main
@@ -28,19 +30,6 @@ Run = Callable[..., tuple[int, list[Any]]]
 
 class System(Protocol):
     url: str
-
-
-@pytest.fixture
-def run(system: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command with --json; returns the exit status and the lines it printed, decoded."""
-    monkeypatch.setenv("EPOCHD_URL", system.url)
-
-    def command(*arguments: str) -> tuple[int, list[Any]]:
-        capsys.readouterr()
-        status = main([*arguments, "--json"])
-        return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-    return command
 
 
 @pytest.fixture
@@ -136,7 +125,8 @@ def test_ctrl_c_on_watch_leaves_the_job_running(run: Run, endless: str, system: 
     )
     with Client(system.url) as client:
         next(u for u in client.follow(job["id"]) if u.event and u.event["type"] == "first_step")
-        time.sleep(1.0)
+        until(lambda: psutil.Process(watching.pid).net_connections(), "the command to ask the service")
+        time.sleep(0.5)
         watching.send_signal(signal.SIGINT)
         _, errors = watching.communicate(timeout=10)
         assert watching.returncode == 130

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ingesting import folders, ingested, packed_tar, packed_zip, picture
+from ingesting import folders, ingested, packed_tar, packed_zip, picture, ts
 from PIL import Image
 
 from core.ingest import Refused
+from core.plan import Sample
 
 
 @pytest.mark.parametrize("pack", [packed_zip, packed_tar])
@@ -36,14 +37,25 @@ def test_a_folder_per_class_in_any_archive_gives_the_same_bytes(pack: object) ->
     assert {"unpacking", "reading", "writing"} <= set(result.stages)
 
 
-def test_training_reads_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("files", "sample"),
+    [
+        (folders(10), Sample("image", (4, 5, 1), 2, None)),
+        ({"a.ts": ts(*["1,2:3,4:a", "1:2:b"] * 5)}, Sample("series", (2, 2), 2, (1, 2))),
+        ({"a.csv": b"label,text\n" + b"a,one\nb,three \xe7\x8c\xab\n" * 5}, Sample("text", (), 2, (3, 7))),
+    ],
+    ids=["images", "series", "texts"],
+)
+def test_training_reads_the_file(files: dict[str, bytes], sample: Sample, tmp_path: Path) -> None:
     from models.data.splits import load
 
-    result = ingested(folders(10))
+    result = ingested(files, test=0.3)
     (tmp_path / "data.safetensors").write_bytes(result.file)
     dataset = load(tmp_path / "data.safetensors")
-    assert (dataset.sample.kind, dataset.sample.shape) == ("image", (4, 5, 1))
-    assert (len(dataset.train), len(dataset.test)) == (16, 4)
+    assert dataset.sample == sample
+    assert {"train": len(dataset.train), "test": len(dataset.test)} == result.ingested.splits
+    if sample.kind == "text":
+        assert dataset.train.inputs.tolist() == result.texts("train")
 
 
 def test_the_seed_decides_which_samples_are_the_test() -> None:
@@ -79,6 +91,37 @@ def test_splits_may_come_as_an_archive_each_and_repeat_their_name_inside() -> No
 def test_a_class_may_be_called_train() -> None:
     result = ingested(folders(5, ["car", "plane", "train"]))
     assert result.classes == ["car", "plane", "train"]
+
+
+def test_a_folder_beside_train_and_test_is_not_taken_for_a_class() -> None:
+    files = {f"{split}/{name}": data for split in ("train", "test", "set") for name, data in folders(3).items()}
+    with pytest.raises(Refused, match="the folders test and train are splits, but set is beside them; send what"):
+        ingested({"a.zip": packed_zip(files)})
+    files = {f"{split}/{name}": data for split in ("train", "training", "test") for name, data in folders(3).items()}
+    with pytest.raises(Refused, match="two of them are one"):
+        ingested(files)
+    files = {f"{split}/{name}": data for split in ("val", "test") for name, data in folders(3).items()}
+    with pytest.raises(Refused, match="none to train on"):
+        ingested(files)
+
+
+def test_splits_may_stand_below_the_classes() -> None:
+    files = {
+        f"top/{label}/{split}/{number}.png": picture(number)
+        for label in ("cat", "dog")
+        for split, count in (("train", 5), ("test", 2))
+        for number in range(count)
+    }
+    result = ingested(files)
+    assert result.ingested.splits == {"train": 10, "test": 4}
+    assert result.classes == ["cat", "dog"]
+
+
+def test_folders_below_a_class_are_of_that_class() -> None:
+    files = {f"{label}/{sub}/{number}.png": picture(number) for label in "ab" for sub in "xy" for number in range(3)}
+    result = ingested(files)
+    assert result.classes == ["a", "b"]
+    assert any("are of that class" in note for note in result.findings["notes"])
 
 
 def test_classes_are_sorted_as_numbers_when_all_are_integers() -> None:

@@ -251,6 +251,20 @@ def test_training_learns_and_resumes_to_the_bit(waves_set: Dataset, cell: str) -
     assert finished(resumed).test == finished(whole).test
 
 
+@pytest.mark.parametrize("readout", ["last", "mean", "max"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_bf16_stays_near_fp32(cell: str, readout: str) -> None:
+    network = network_of(
+        {"family": "rnn", "cell": cell, "hidden": 16, "layers": 2, "bidirectional": True, "readout": readout}
+    )[1]
+    inputs = padded(LENGTHS)
+    exact = network(inputs, LENGTHS)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = network(inputs, LENGTHS)
+    assert rough.dtype == torch.bfloat16
+    torch.testing.assert_close(rough.float(), exact, rtol=0, atol=0.03)
+
+
 def test_padding_and_its_amount_change_no_metric(waves_set: Dataset) -> None:
     """The same series with rubbish behind their ends train the same weights."""
     spec = spec_of("gru", steps=8, batch_size=32)

@@ -198,6 +198,7 @@ def test_training_reads_the_words(trained: Finished, dataset: Dataset) -> None:
     tokens = trained.preprocessing.tokens
     assert tokens is not None and "trött" in tokens.vocabulary
     assert trained.plan.layers[0].kind == "embedding" and trained.plan.layers[0].parameters == 8 * tokens.size
+    assert trained.plan.parameters == sum(value.numel() for value in network_of(trained).parameters())
     right = logits_alone(trained, list(dataset.test.inputs)).argmax(1).numpy() == dataset.test.targets
     assert right.mean() == trained.test["accuracy"]
 

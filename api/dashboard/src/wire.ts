@@ -48,8 +48,18 @@ export interface Score {
   loss: number;
 }
 
+/** One class of the test split; null where a score is undefined. */
+export interface ClassScore {
+  class: string;
+  precision: number | null;
+  recall: number | null;
+  f1: number | null;
+  auroc: number | null;
+  support: number;
+}
+
 export interface JobResult {
-  test: Score | null;
+  test: (Score & { macro_f1?: number | null; auroc?: number | null }) | null;
   validation: Score | null;
   best_step: number;
   best_epoch: number;
@@ -58,6 +68,8 @@ export interface JobResult {
   stopped: string;
   seconds: number;
   confusion_matrix: number[][];
+  /** Missing in the results of older versions. */
+  per_class?: ClassScore[];
   classes: string[];
   weights_sha256: string;
 }
@@ -104,6 +116,8 @@ interface AnyJob {
 export interface Training extends AnyJob {
   kind: "train";
   dataset: DatasetName;
+  /** As `name:version`. */
+  fine_tune_from: string | null;
   network: JsonObject;
   data: JsonObject;
   hyperparameters: JsonObject;

@@ -19,7 +19,7 @@ export function Classes({ dataset }: { dataset: Dataset }) {
       <h2 id="classes">Classes</h2>
       {counts ? (
         <div class="scroll" tabIndex={0} role="region" aria-label="Classes, scrollable">
-          <table class="classes">
+          <table class="counts">
             <thead>
               <tr>
                 <th scope="col">Class</th>

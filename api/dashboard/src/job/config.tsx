@@ -41,6 +41,7 @@ export function Group({ name, pairs }: { name: string; pairs: [string, string][]
 
 export function Config({ job }: { job: Training }) {
   const run: [string, string][] = [
+    ...flat(job.fine_tune_from, "fine_tune_from"),
     ["seed", String(job.seed)],
     ["device", job.device],
     ["priority", String(job.priority)],
@@ -50,8 +51,8 @@ export function Config({ job }: { job: Training }) {
     ["memory", bytes(job.memory_bytes)],
     ["FLOPs a sample", compact(job.flops_per_sample)],
   ];
-  const { dataset, model, network, data, hyperparameters, seed } = job;
-  const request = { dataset: `${dataset.name}@${dataset.version}`, model, network, data, hyperparameters, seed };
+  const { dataset, model, fine_tune_from, network, data, hyperparameters, seed } = job;
+  const request = { dataset: `${dataset.name}@${dataset.version}`, model, fine_tune_from, network, data, hyperparameters, seed };
   return (
     <section class="panel" aria-labelledby="config">
       <h2 id="config">Settings</h2>

@@ -1,6 +1,6 @@
 import { count, measure, percent, plural } from "../number";
 import { span } from "../time";
-import type { JobResult, Score } from "../wire";
+import type { ClassScore, JobResult, Score } from "../wire";
 
 const why: Record<string, string> = {
   epochs: "all epochs done",
@@ -78,6 +78,50 @@ function Confusion({ matrix, classes }: { matrix: number[][]; classes: string[] 
   );
 }
 
+const ratio = (value: number | null): string => (value === null ? "–" : percent(value));
+
+function Classes({ scores, test }: { scores: ClassScore[]; test: JobResult["test"] }) {
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label="Scores by class, scrollable">
+      <table class="classes">
+        <caption>The test split, class by class.</caption>
+        <thead>
+          <tr>
+            <th scope="col">Class</th>
+            <th scope="col">Precision</th>
+            <th scope="col">Recall</th>
+            <th scope="col">F1</th>
+            <th scope="col">AUROC</th>
+            <th scope="col">Samples</th>
+          </tr>
+        </thead>
+        <tbody>
+          {scores.map((one) => (
+            <tr key={one.class}>
+              <th scope="row">{one.class}</th>
+              <td>{ratio(one.precision)}</td>
+              <td>{ratio(one.recall)}</td>
+              <td>{ratio(one.f1)}</td>
+              <td>{measure(one.auroc)}</td>
+              <td>{count(one.support)}</td>
+            </tr>
+          ))}
+        </tbody>
+        <tfoot>
+          <tr>
+            <th scope="row" colSpan={3}>
+              Mean over the classes
+            </th>
+            <td>{ratio(test?.macro_f1 ?? null)}</td>
+            <td>{measure(test?.auroc)}</td>
+            <td />
+          </tr>
+        </tfoot>
+      </table>
+    </div>
+  );
+}
+
 export function Result({ result }: { result: JobResult }) {
   return (
     <section class="panel" aria-labelledby="result">
@@ -90,7 +134,14 @@ export function Result({ result }: { result: JobResult }) {
           {span(result.seconds)}: {why[result.stopped] ?? result.stopped}.
         </p>
       </div>
-      {result.confusion_matrix?.length ? <Confusion matrix={result.confusion_matrix} classes={result.classes} /> : null}
+      <div class="measured">
+        {result.confusion_matrix?.length ? (
+          <div>
+            <Confusion matrix={result.confusion_matrix} classes={result.classes} />
+          </div>
+        ) : null}
+        {result.per_class?.length ? <Classes scores={result.per_class} test={result.test} /> : null}
+      </div>
       <p class="muted small clip">
         Weights SHA-256 <code>{result.weights_sha256}</code>
       </p>

@@ -1,15 +1,11 @@
-"""The service's answers, typed. They are the JSON itself: what a newer server adds is not lost on the way."""
+"""Jobs and what they leave behind."""
 
 from typing import Any, Literal, TypedDict
 
+from epochd.resources.catalog import DatasetRef
+
 Status = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
-
-
-class DatasetRef(TypedDict):
-    id: str
-    name: str
-    version: int
 
 
 class Layer(TypedDict):
@@ -65,27 +61,6 @@ class Ingest(TypedDict):
     source: str
 
 
-class Scores(TypedDict):
-    accuracy: float
-    loss: float
-
-
-class Result(TypedDict):
-    """What a training reached. ``test`` was read once, after the weights had been chosen on ``validation``."""
-
-    test: Scores
-    validation: Scores
-    best_step: int
-    best_epoch: int
-    steps: int
-    epochs: int
-    stopped: str
-    seconds: float
-    confusion_matrix: list[list[int]]
-    classes: list[str]
-    weights_sha256: str
-
-
 class Job(TypedDict):
     """A job. ``layers`` is null in lists; times are RFC 3339 in UTC.
 
@@ -106,6 +81,7 @@ class Job(TypedDict):
     ingest: Ingest | None
     model: str | None
     model_version: int | None
+    fine_tune_from: str | None
     network: dict[str, Any] | None
     data: dict[str, Any] | None
     hyperparameters: dict[str, Any] | None
@@ -184,132 +160,3 @@ class Checkpoint(TypedDict):
     size_bytes: int
     weights_sha256: str
     created_at: str
-
-
-class Dataset(TypedDict):
-    object: Literal["dataset"]
-    id: str
-    name: str
-    version: int
-    kind: str
-    created_at: str
-    shape: list[int]
-    lengths: list[int] | None
-    dtype: str
-    classes: list[str]
-    splits: dict[str, int]
-    size_bytes: int
-    sha256: str
-    source: str
-    findings: dict[str, Any] | None
-
-
-class Sample(TypedDict):
-    """One raw sample: rows of pixels 0-255 (a channel axis only if there are several channels)."""
-
-    object: Literal["sample"]
-    index: int
-    label: str
-    values: list[Any]
-
-
-class Model(TypedDict):
-    """``serves`` is the version that answers when none is named."""
-
-    object: Literal["model"]
-    name: str
-    created_at: str
-    production: int | None
-    latest_ready: int | None
-    serves: int | None
-    versions: int
-    aliases: dict[str, int]
-
-
-class ModelVersion(TypedDict):
-    object: Literal["model_version"]
-    model: str
-    version: int
-    job: str | None
-    checkpoint_step: int
-    created_at: str
-    ready: bool
-    reason: str | None
-    weights_sha256: str
-    onnx_sha256: str | None
-    parameters: int
-    input: dict[str, Any]
-    preprocessing: dict[str, Any]
-    classes: list[str]
-    metrics: dict[str, Any]
-    dataset: DatasetRef
-    spec: dict[str, Any]
-
-
-class Alias(TypedDict):
-    object: Literal["alias"]
-    model: str
-    alias: str
-    version: int
-    updated_at: str
-
-
-# "from" is a word of Python's, hence the other form.
-AliasMove = TypedDict(
-    "AliasMove",
-    {"object": Literal["alias_move"], "alias": str, "from": int | None, "to": int | None, "by": str,
-     "reason": str | None, "at": str},
-)  # fmt: skip
-
-
-# The same for "class".
-Answer = TypedDict("Answer", {"class": str, "index": int, "probability": float, "probabilities": dict[str, float]})
-
-
-class Prediction(TypedDict):
-    """One answer for each input, in order."""
-
-    object: Literal["prediction"]
-    model: str
-    model_version: int
-    predictions: list[Answer]
-
-
-class Worker(TypedDict):
-    object: Literal["worker"]
-    id: str
-    name: str
-    host: str
-    pid: int
-    status: Literal["online", "stopping", "offline"]
-    slots: int
-    busy: int
-    devices: list[dict[str, Any]]
-    memory_bytes: int
-    threads: int
-    started_at: str
-    seen_at: str
-    versions: dict[str, str]
-    jobs: list[str]
-
-
-class Key(TypedDict):
-    object: Literal["key"]
-    id: str
-    name: str
-    tenant: str
-    admin: bool
-    created_at: str
-    revoked_at: str | None
-
-
-class NewKey(Key):
-    """A key as it is shown once, when made."""
-
-    secret: str
-
-
-class Info(TypedDict):
-    object: Literal["info"]
-    version: str
-    started_at: str

@@ -1,0 +1,25 @@
+"""Peers are installed by the benchmark that meets them, each into an environment of its own under the data folder."""
+
+import subprocess
+import sys
+import venv
+
+from epochd.up.supervisor import default_data_dir
+
+REQUIREMENTS = {
+    "pytorch": ["torch==2.13.0", "lightning==2.6.6", "numpy==2.4.6"],
+    "keras": ["tensorflow-cpu==2.21.0", "keras==3.15.1", "numpy==2.4.6"],
+}
+
+
+def python(name: str) -> str:
+    """The interpreter of a peer's environment, which is made first if it is missing or was made for other versions."""
+    folder = default_data_dir().expanduser() / "benchmarks" / name
+    program, wanted, stamp = folder / "bin" / "python", "\n".join(REQUIREMENTS[name]), folder / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print(f"Installing {', '.join(REQUIREMENTS[name])} into {folder} (minutes, once)", file=sys.stderr)
+        venv.create(folder, clear=True, with_pip=True)
+        command = [str(program), "-m", "pip", "install", "-q", "--disable-pip-version-check", *REQUIREMENTS[name]]
+        subprocess.run(command, check=True)
+        stamp.write_text(wanted)
+    return str(program)

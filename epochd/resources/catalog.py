@@ -1,0 +1,99 @@
+"""Data sets, models and predictions."""
+
+from typing import Any, Literal, TypedDict
+
+
+class DatasetRef(TypedDict):
+    id: str
+    name: str
+    version: int
+
+
+class Dataset(TypedDict):
+    object: Literal["dataset"]
+    id: str
+    name: str
+    version: int
+    kind: str
+    created_at: str
+    shape: list[int]
+    lengths: list[int] | None
+    dtype: str
+    classes: list[str]
+    splits: dict[str, int]
+    size_bytes: int
+    sha256: str
+    source: str
+    findings: dict[str, Any] | None
+
+
+class Sample(TypedDict):
+    """One raw sample: rows of pixels 0-255 (a channel axis only if there are several channels)."""
+
+    object: Literal["sample"]
+    index: int
+    label: str
+    values: list[Any]
+
+
+class Model(TypedDict):
+    """``serves`` is the version that answers when none is named."""
+
+    object: Literal["model"]
+    name: str
+    created_at: str
+    production: int | None
+    latest_ready: int | None
+    serves: int | None
+    versions: int
+    aliases: dict[str, int]
+
+
+class ModelVersion(TypedDict):
+    object: Literal["model_version"]
+    model: str
+    version: int
+    job: str | None
+    fine_tune_from: str | None
+    checkpoint_step: int
+    created_at: str
+    ready: bool
+    reason: str | None
+    weights_sha256: str
+    onnx_sha256: str | None
+    parameters: int
+    input: dict[str, Any]
+    preprocessing: dict[str, Any]
+    classes: list[str]
+    metrics: dict[str, Any]
+    dataset: DatasetRef
+    spec: dict[str, Any]
+
+
+class Alias(TypedDict):
+    object: Literal["alias"]
+    model: str
+    alias: str
+    version: int
+    updated_at: str
+
+
+# "from" is a word of Python's, hence the other form.
+AliasMove = TypedDict(
+    "AliasMove",
+    {"object": Literal["alias_move"], "alias": str, "from": int | None, "to": int | None, "by": str,
+     "reason": str | None, "at": str},
+)  # fmt: skip
+
+
+# The same for "class".
+Answer = TypedDict("Answer", {"class": str, "index": int, "probability": float, "probabilities": dict[str, float]})
+
+
+class Prediction(TypedDict):
+    """One answer for each input, in order."""
+
+    object: Literal["prediction"]
+    model: str
+    model_version: int
+    predictions: list[Answer]

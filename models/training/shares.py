@@ -1,0 +1,107 @@
+"""Forward and backward of a batch, its samples shared out among threads.
+
+PyTorch by itself shares out every single operation, and waits for all threads after each: small networks spend more
+time in these waits than in arithmetic, most of all beside other processes. Here each thread takes its share of the
+samples through the whole network alone, and all wait once.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.plan import Layer, Plan
+
+Score = Callable[[Tensor, Tensor | None, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Of some samples (inputs, lengths where they vary, targets): what to minimise, summed, and two numbers to report."""
+_FEWEST_SAMPLES = 16
+"""Of a share: smaller ones cost more in calls than they gain."""
+_GRADIENT_BYTES = 32 * 2**20
+"""What the gradients of all further shares may take. Larger networks are busy in long operations anyway."""
+_CACHED_BYTES = 16 * 2**20
+"""A share goes through a CNN in pieces that hold at most this much, so that it stays in the processor's cache.
+
+Recurrent networks gain more from the larger matrix products of a whole share.
+"""
+
+
+class Shares:
+    """Adds up gradients. Their bits depend on ``threads`` and on nothing else of the machine's state."""
+
+    def __init__(
+        self, network: nn.Module, plan: Plan, samples: int, threads: int, device: torch.device, precision: str
+    ) -> None:
+        self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.count, self.piece = 1, samples
+        self._pool: ThreadPoolExecutor | None = None
+        # autocast's cache of weights is one for all threads, so shares do without; a GRU would cast them at every step
+        casts = precision == "bf16" and any(layer.kind == "gru" for layer in plan.layers)
+        if device.type != "cpu" or casts or not all(_takes_samples_one_by_one(layer) for layer in plan.layers):
+            return
+        further = _GRADIENT_BYTES // (4 * plan.parameters)
+        self.count = max(1, min(threads, samples // _FEWEST_SAMPLES, 1 + further))
+        if any(layer.kind == "conv" for layer in plan.layers):
+            self.piece = max(_FEWEST_SAMPLES, _CACHED_BYTES // plan.activation_bytes)
+        if self.count > 1:
+            # the threads that an operation may use are a setting of the thread that calls it
+            inner = threads // self.count
+            self._pool = ThreadPoolExecutor(self.count, "share", lambda: torch.set_num_threads(inner))
+
+    def backward(
+        self, score: Score, inputs: Tensor, lengths: Tensor | None, targets: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Add the gradients of a batch, [N, ...] and [N], to the parameters'; gives what ``score`` reports of them."""
+        if self._pool is None or len(targets) < self.count * _FEWEST_SAMPLES:
+            if len(targets) <= self.piece:
+                loss, *numbers = score(inputs, lengths, targets)
+                torch.autograd.backward(loss)
+                return [(numbers[0], numbers[1])]
+            total, reported = self._work(score, inputs, lengths, targets)
+        else:
+            parts = [_cut(whole, self.count) for whole in (inputs, lengths, targets)]
+            (total, reported), *others = self._pool.map(partial(self._work, score), *parts)
+            for gradients, further in others:
+                torch._foreach_add_(total, gradients)
+                reported += further
+        for parameter, gradient in zip(self.parameters, total, strict=True):
+            if parameter.grad is not None:
+                parameter.grad += gradient
+            elif gradient.stride() == parameter.stride():
+                parameter.grad = gradient
+            else:  # the fused optimizers want both in one memory layout
+                parameter.grad = torch.empty_like(parameter, requires_grad=False).copy_(gradient)
+        return reported
+
+    def _work(
+        self, score: Score, inputs: Tensor, lengths: Tensor | None, targets: Tensor
+    ) -> tuple[tuple[Tensor, ...], list[Any]]:
+        """The gradients of one share, and what is reported of its pieces."""
+        total: tuple[Tensor, ...] = ()
+        reported = []
+        count = -(-len(targets) // self.piece)
+        for piece in zip(*(_cut(whole, count, self.piece) for whole in (inputs, lengths, targets)), strict=True):
+            loss, *numbers = score(*piece)
+            gradients = torch.autograd.grad(loss, self.parameters)
+            if total:
+                torch._foreach_add_(total, gradients)
+            else:
+                total = gradients
+            reported.append(tuple(numbers))
+        return total, reported
+
+
+def _cut(whole: Tensor | None, count: int, size: int | None = None) -> Sequence[Any]:
+    """A batch's tensor in ``count`` parts, of ``size`` samples if it is given; what there is not, in as many."""
+    if whole is None:
+        return [None] * count
+    return whole.tensor_split(count) if size is None else torch.split(whole, size)
+
+
+def _takes_samples_one_by_one(layer: Layer) -> bool:
+    """Whether a layer treats every sample by itself in training, and draws no random numbers."""
+    if layer.kind in ("batch_norm", "dropout") or layer.options.get("dropout"):
+        return False
+    return all(_takes_samples_one_by_one(part) for part in layer.inner)

@@ -1,0 +1,30 @@
+"""Where a training starts: the weights of a trained network instead of random ones."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from models.checkpoint import digest
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights of an equal network but for its head, the last dense layer, which is random unless ``keep_head``."""
+
+    weights: dict[str, Tensor]
+    keep_head: bool
+
+    def put_into(self, network: nn.Sequential) -> None:
+        """Replace the network's initial weights. ValueError: they are not those of such a network."""
+        head = f"{len(network) - 1}."
+        own = network.state_dict()
+        fresh = {} if self.keep_head else {name: value for name, value in own.items() if name.startswith(head)}
+        weights = {**self.weights, **fresh}
+        if {name: value.shape for name, value in weights.items()} != {name: own[name].shape for name in own}:
+            raise ValueError("the weights to start from are those of another network")
+        network.load_state_dict(weights)
+
+    @property
+    def identity(self) -> str:
+        """Names what the training starts from."""
+        return f"{digest(self.weights)} {self.keep_head}"
