@@ -2,7 +2,8 @@
 
 The parts, by what they do to a job: :mod:`submit` makes it, :mod:`lease` gives it to a worker and takes it back,
 :mod:`record` stores what the worker reports, :mod:`finish` ends an attempt, :mod:`requests` is what users ask for,
-:mod:`line` tells the place in line, :mod:`history` reads events and metrics.
+:mod:`line` tells the place in line, :mod:`history` reads events and metrics, :mod:`needs` and :mod:`pace` tell what a
+job would take.
 """
 
 from core.jobs.events import Event, Lease, Points

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import insert
@@ -11,6 +12,7 @@ from core import fleet, ids, plan
 from core.catalog import datasets
 from core.db import now
 from core.errors import Invalid, NotFound
+from core.jobs import needs
 from core.jobs.events import Event
 from core.specs import TrainJob
 from core.tables import Dataset, Job, JobEvent
@@ -55,10 +57,9 @@ class Intake:
         """
         dataset = self._dataset(tenant, request.dataset)
         made = make_plan(request, dataset)
-        hyper = request.hyperparameters
-        batch = hyper.samples_per_batch and min(hyper.samples_per_batch, dataset.splits["train"])
-        memory = made.memory_bytes(batch, hyper.optimizer.name, hyper.precision) + dataset.size
-        fleet.refuse_if_nobody_fits(self._known, request.device, memory)
+        memory = needs.memory(request, dataset, made).total_bytes
+        largest = partial(needs.largest_batch, request, dataset, made)
+        fleet.refuse_if_nobody_fits(self._known, request.device, memory, largest)
         # a microsecond apart, so that they stand in line as they came
         at = self._at + timedelta(microseconds=len(self.accepted))
         job = Job(
@@ -89,11 +90,7 @@ class Intake:
     def _dataset(self, tenant: str, reference: str) -> Dataset:
         found = self._datasets.get((tenant, reference))
         if found is None:
-            try:
-                found = datasets.find(self._session, tenant, reference)
-            except NotFound as error:
-                raise Invalid(error.message, "#/dataset") from None
-            self._datasets[tenant, reference] = found
+            found = self._datasets[tenant, reference] = find_dataset(self._session, tenant, reference)
         return found
 
     def write(self) -> None:
@@ -110,6 +107,18 @@ def _queued(accepted: Accepted) -> dict[str, Any]:
     job, dataset = accepted.job, accepted.dataset
     event = Event("queued", "The job was accepted.", {"dataset": f"{dataset.name}@{dataset.version}"})
     return {"job_id": job.id, "seq": job.last_seq, "attempt": 0, "created_at": job.created_at, **vars(event)}
+
+
+def find_dataset(session: Session, tenant: str, reference: str) -> Dataset:
+    """The dataset that a job asks for.
+
+    Raises:
+        Invalid: there is none.
+    """
+    try:
+        return datasets.find(session, tenant, reference)
+    except NotFound as error:
+        raise Invalid(error.message, "#/dataset") from None
 
 
 def make_plan(request: TrainJob, dataset: Dataset) -> plan.Plan:

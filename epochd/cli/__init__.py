@@ -2,7 +2,7 @@
 
 import typer
 
-from epochd.cli import jobs, service, serving
+from epochd.cli import estimate, jobs, service, serving
 from epochd.cli.output import EXIT_CODES, out, reporting
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ def _root(
 
 service.register(app)
 jobs.register(app)
+estimate.register(app)
 serving.register(app)
 
 
