@@ -5,7 +5,7 @@ memory (VmHWM) of 125 measured trainings - CNNs and RNNs of 60 to 1,300 MiB, bat
 optimizer and precision - which ``tests/footprint.py`` runs as a worker does, with two threads and the worker's
 allocator settings. Of those and 45 others, 163 of 170 lay within 25 % or 64 MiB; 7 missed by up to 35 %. It says too
 little for residual blocks with silu on large maps (362-376 MiB said, 466-520 taken, which is outside the bounds of
-``tests/unit/test_memory.py``: that draws smaller networks) and too much for large LSTMs of two layers (1,593 and 1,178).
+``tests/unit/test_memory.py``: that draws smaller networks) and too much for a large LSTM of two layers (1,593, 1,178).
 """
 
 import math
