@@ -9,12 +9,25 @@ from starlette.routing import Route
 
 from api import VERSION, errors, openapi
 from api.edge import Edge
-from api.routes import aliases, checkpoints, datasets, health, history, jobs, keys, models, pages, uploads, workers
+from api.routes import (
+    aliases,
+    checkpoints,
+    datasets,
+    estimates,
+    health,
+    history,
+    jobs,
+    keys,
+    models,
+    pages,
+    uploads,
+    workers,
+)
 from api.service import Service
 from api.serving import predict
 from core.settings import Settings
 
-ROUTERS = (jobs, history, checkpoints, datasets, uploads, models, aliases, workers, keys, health)
+ROUTERS = (jobs, estimates, history, checkpoints, datasets, uploads, models, aliases, workers, keys, health)
 
 
 def create_app(settings: Settings) -> Edge:

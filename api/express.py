@@ -37,7 +37,7 @@ def job(session: Session, row: Job) -> objects.Job:
         return shown
     dataset = session.get_one(Dataset, row.dataset_id)
     plan = make_plan(TrainJob.model_validate(row.spec), dataset, row.vocabulary)
-    return {**shown, "layers": _layers(plan)}
+    return {**shown, "layers": layers(plan)}
 
 
 def accepted(session: Session, intake: Intake) -> list[objects.Job]:
@@ -48,11 +48,12 @@ def accepted(session: Session, intake: Intake) -> list[objects.Job]:
         row, dataset = one.job, one.dataset
         reference: objects.DatasetRef = {"id": dataset.id, "name": dataset.name, "version": dataset.version}
         shown = _job(row, reference, lines.get(row.id), row.created_at)
-        found.append(cast(objects.Job, {**shown, "layers": _layers(one.plan)}))
+        found.append(cast(objects.Job, {**shown, "layers": layers(one.plan)}))
     return found
 
 
-def _layers(plan: Plan) -> list[objects.Layer]:
+def layers(plan: Plan) -> list[objects.Layer]:
+    """The table of a network's layers."""
     return [cast(objects.Layer, {field: getattr(one, field) for field in _LAYER_FIELDS}) for one in plan.layers]
 
 

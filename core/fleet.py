@@ -1,5 +1,6 @@
 """The workers: who is there, what they can run, and whether anybody could ever run a job."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,7 +47,7 @@ def online(session: Session) -> list[Worker]:
 def misfit(worker: Worker, device: str, memory_bytes: int) -> str | None:
     """Why a slot of this worker cannot run such a job; none if it can."""
     kinds = {one["kind"] for one in worker.devices}
-    slot = worker.memory_bytes // worker.slots
+    slot = slot_bytes(worker)
     if device not in ("auto", *kinds):
         return f"it needs {device} and worker {worker.name} has {', '.join(sorted(kinds))}"
     if memory_bytes > slot:
@@ -63,16 +64,38 @@ def known(session: Session, at: datetime) -> list[Worker]:
     return list(session.scalars(select(Worker).where(Worker.seen_at >= at - REMEMBERED_FOR)))
 
 
-def refuse_if_nobody_fits(known: list[Worker], device: str, memory_bytes: int) -> None:
+def largest(known: Sequence[Worker], device: str) -> Worker | None:
+    """The worker whose slots have the most memory, among those with such a device; none if no worker has one."""
+    able = [worker for worker in known if misfit(worker, device, 0) is None]
+    return max(able, key=slot_bytes, default=None)
+
+
+def slot_bytes(worker: Worker) -> int:
+    """Memory of one slot of a worker."""
+    return worker.memory_bytes // worker.slots
+
+
+def refuse_if_nobody_fits(
+    known: Sequence[Worker], device: str, memory_bytes: int, largest_batch: Callable[[int], int | None]
+) -> None:
     """Refuse a job that none of the known workers could ever run. With no worker known, it may wait for one.
 
+    ``largest_batch`` tells the batch that would fit into so many bytes, if there is one.
+
     Raises:
-        Invalid: names the field to change.
+        Invalid: names the field to change, and the batch_size that would do.
     """
-    reasons = [misfit(worker, device, memory_bytes) for worker in known]
-    if not known or None in reasons:
+    if not known:
         return
-    if all(misfit(worker, device, 0) for worker in known):
-        raise Invalid(f"no worker can run this job: {reasons[0]}", "#/device")
-    message = f"no worker can run this job: {reasons[0]}; use a smaller batch_size or a smaller network"
+    best = largest(known, device)
+    if best is None:
+        raise Invalid(f"no worker can run this job: {misfit(known[0], device, memory_bytes)}", "#/device")
+    reason = misfit(best, device, memory_bytes)
+    if reason is None:
+        return
+    batch = largest_batch(slot_bytes(best))
+    if batch is None:
+        message = f"no worker can run this job: {reason}, and no other batch_size helps; use a smaller network"
+        raise Invalid(message, "#/network")
+    message = f"no worker can run this job: {reason}; use a batch_size of at most {batch:,}, or a smaller network"
     raise Invalid(message, "#/hyperparameters/batch_size")

@@ -3,24 +3,19 @@
 Validation, estimates, the table of layers, the ``nn.Module`` and the ONNX graph are all made from it.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from core import plan_augment
 from core.plan_families import FAMILIES, network_input
-from core.plan_layers import BYTES, Layer, PlanError, Sample, Shape
-from core.specs import Cnn, Data, TrainSpec
+from core.plan_layers import Layer, PlanError, Sample, Shape
+from core.specs import Data, TrainSpec
 
 __all__ = ["FULL_BATCH_CHUNK", "Layer", "Plan", "PlanError", "Sample", "make"]
 
 FULL_BATCH_CHUNK = 1024
 """Full-batch gradient descent sums the gradient over chunks of this many samples, so that memory has a bound."""
 _MOST = 2**40
-_OPTIMIZER_NUMBERS = {"gd": 0, "sgd": 1, "adam": 2, "adamw": 2, "rmsprop": 2}
-"""Numbers that an optimizer may keep for one parameter."""
-_BASE_BYTES = 64 * 2**20
-"""Workspace of the convolution and matrix libraries."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +51,11 @@ class Plan:
         """What training keeps of one sample, in fp32."""
         return sum(layer.activation_bytes for layer in self.layers)
 
-    def memory_bytes(self, batch_size: int | None, optimizer_name: str, precision: str = "fp32") -> int:
-        """An estimate for training, beside the data set and the process itself.
-
-        Weights, gradients, optimizer state, the best weights and one checkpoint in the making, activations with their
-        gradients, workspace. ``batch_size`` null means full-batch gradient descent.
-        """
-        state = _OPTIMIZER_NUMBERS[optimizer_name]
-        copies = (2 + state) + 1 + (2 + state)
-        samples = FULL_BATCH_CHUNK if batch_size is None else batch_size
-        activations = samples * (2 * self.activation_bytes + math.prod(self.input) * (BYTES + 1))
-        weights = self.parameters * BYTES
-        if precision == "bf16":  # half the activations, and a bf16 copy of the weights
-            activations, copies = activations // 2, copies + 1
-        return copies * weights + activations + _BASE_BYTES
+    @property
+    def least_batch(self) -> int:
+        """Batch normalisation of one number a channel is undefined: a 1x1 map needs two samples."""
+        flat = [layer for outer in self.layers for layer in (outer, *outer.inner)]
+        return 2 if any(layer.kind == "batch_norm" and layer.output[:2] == (1, 1) for layer in flat) else 1
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: input, outputs, parameters, flops, activation_bytes and the layers."""
@@ -106,7 +92,11 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):
         if number > _MOST:
             raise PlanError("#/network", f"the network would have {number:,} {name}; make its layers smaller")
-    _check_batch_norm(spec, plan)
+    if spec.hyperparameters.batch_size is not None and spec.hyperparameters.batch_size < plan.least_batch:
+        raise PlanError(
+            "#/hyperparameters/batch_size",
+            'batch normalisation of a 1x1 map needs at least 2 samples; use a larger batch or norm "group"',
+        )
     return plan
 
 
@@ -120,15 +110,3 @@ def _check_text_options(data: Data, sample: Sample) -> None:
     for name in ("tokens", "vocabulary", "max_length", "lowercase", "nfc"):
         if getattr(data, name) != getattr(usual, name):
             raise PlanError(f"#/data/{name}", f"{name} is for texts, and these samples are {sample.kind}; leave it out")
-
-
-def _check_batch_norm(spec: TrainSpec, plan: Plan) -> None:
-    """Batch normalisation of one number a channel is undefined: a 1x1 map needs two samples."""
-    if not isinstance(spec.network, Cnn) or spec.hyperparameters.batch_size != 1:
-        return
-    flat = [layer for layer in plan.layers for layer in (layer, *layer.inner)]
-    if any(layer.kind == "batch_norm" and layer.output[:2] == (1, 1) for layer in flat):
-        raise PlanError(
-            "#/hyperparameters/batch_size",
-            'batch normalisation of a 1x1 map needs at least 2 samples; use a larger batch or norm "group"',
-        )

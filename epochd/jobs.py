@@ -10,7 +10,7 @@ from typing import Any
 from epochd import download, stream
 from epochd.calls import Calls, segment
 from epochd.errors import ConnectionFailed, EpochdError, JobNotFinished
-from epochd.resources import ENDED, Checkpoint, Event, Job, Metrics
+from epochd.resources import ENDED, Checkpoint, Estimate, Event, Job, Metrics
 
 
 class JobCalls(Calls):
@@ -25,6 +25,14 @@ class JobCalls(Calls):
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
         job: Job = self._transport.json("POST", "/v1/jobs", body=dict(spec), headers=headers, repeatable=True)
         return job
+
+    def estimate(self, spec: Mapping[str, Any]) -> Estimate:
+        """What a job would take (layers, FLOPs, memory, time) and whether a worker could run it; nothing is queued.
+
+        ``spec`` is the body of ``POST /v1/jobs``.
+        """
+        estimate: Estimate = self._transport.json("POST", "/v1/estimates", body=dict(spec), repeatable=True)
+        return estimate
 
     def job(self, job_id: str) -> Job:
         """One job, with its layers."""

@@ -16,6 +16,7 @@ from api.objects.catalog import (
     Predictions,
     Sample,
 )
+from api.objects.estimates import Estimate
 from api.objects.jobs import (
     Checkpoint,
     Event,
@@ -38,6 +39,7 @@ __all__ = [
     "Checkpoint",
     "Dataset",
     "DatasetRef",
+    "Estimate",
     "Event",
     "Failure",
     "Info",

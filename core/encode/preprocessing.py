@@ -1,6 +1,7 @@
 """How samples become network input: fitted on the training split, stored with the version, applied by serving."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -131,12 +132,20 @@ def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
 
 
-# Both give the same bits on every machine: a checkpoint names the numbers that its training began with.
+# Both give the same bits on every machine: a checkpoint names the numbers that its training began with. They go through
+# the values in parts, whose copies in a wider type would else be many times the data set.
+_PART = 2**18
+
+
+def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    return (values[start : start + _PART] for start in range(0, len(values), _PART))
 
 
 def _of_pixels(values: NDArray[np.uint8]) -> tuple[float, float]:
-    """Mean and deviation from a histogram: exact, and no copy of the data in floating point."""
-    counts = np.bincount(values, minlength=256)
+    """Mean and deviation from a histogram: exact."""
+    counts = np.zeros(256, np.int64)
+    for part in _parts(values):
+        counts += np.bincount(part, minlength=256)
     levels, total = np.arange(256, dtype=np.float64), counts.sum()
     mean = float(counts @ levels / total)
     return mean, float(np.sqrt(counts @ (levels - mean) ** 2 / total))
@@ -144,6 +153,6 @@ def _of_pixels(values: NDArray[np.uint8]) -> tuple[float, float]:
 
 def _of_numbers(values: NDArray[np.float32]) -> tuple[float, float]:
     """Mean and deviation by correctly rounded sums (Shewchuk 1997), whatever the order of the additions."""
-    wide = values.astype(np.float64)
-    mean = math.fsum(wide.tolist()) / len(wide)
-    return mean, math.sqrt(math.fsum(((wide - mean) ** 2).tolist()) / len(wide))
+    mean = math.fsum(value for part in _parts(values) for value in part.astype(np.float64).tolist()) / len(values)
+    squares = ((part.astype(np.float64) - mean) ** 2 for part in _parts(values))
+    return mean, math.sqrt(math.fsum(value for part in squares for value in part.tolist()) / len(values))

@@ -3,7 +3,7 @@
 The parts, by what they do to a job: :mod:`submit` and :mod:`ingest` make it, :mod:`lease` gives it to a worker and
 takes it back, :mod:`record` stores what the worker reports, :mod:`finish` ends an attempt, :mod:`requests` is what
 users ask for, :mod:`lanes` says in which of the two lines it stands, :mod:`line` its place there, :mod:`history` reads
-events and metrics.
+events and metrics, :mod:`needs` and :mod:`pace` tell what a training would take.
 """
 
 from core.jobs.events import Event, Lease, Points

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import insert
@@ -11,6 +12,7 @@ from core import fleet, ids, plan, plan_start
 from core.catalog import datasets, models
 from core.db import now
 from core.errors import Invalid, NotFound
+from core.jobs import needs
 from core.jobs.events import Event
 from core.specs import TrainJob, TrainSpec
 from core.tables import Dataset, Job, JobEvent
@@ -60,10 +62,9 @@ class Intake:
             # by its number from now on: wherever an alias moves, every attempt starts from the same weights
             pinned = self._start(tenant, request, request.fine_tune_from, made)
             request = request.model_copy(update={"fine_tune_from": pinned})
-        hyper = request.hyperparameters
-        batch = hyper.samples_per_batch and min(hyper.samples_per_batch, dataset.splits["train"])
-        memory = made.memory_bytes(batch, hyper.optimizer.name, hyper.precision) + dataset.size
-        fleet.refuse_if_nobody_fits(self._known, request.device, memory)
+        memory = needs.memory(request, dataset, made).total_bytes
+        largest = partial(needs.largest_batch, request, dataset, made)
+        fleet.refuse_if_nobody_fits(self._known, request.device, memory, largest)
         # a microsecond apart, so that they stand in line as they came
         at = self._at + timedelta(microseconds=len(self.accepted))
         job = Job(
@@ -94,11 +95,7 @@ class Intake:
     def _dataset(self, tenant: str, reference: str) -> Dataset:
         found = self._datasets.get((tenant, reference))
         if found is None:
-            try:
-                found = datasets.find(self._session, tenant, reference)
-            except NotFound as error:
-                raise Invalid(error.message, "#/dataset") from None
-            self._datasets[tenant, reference] = found
+            found = self._datasets[tenant, reference] = find_dataset(self._session, tenant, reference)
         return found
 
     def _start(self, tenant: str, request: TrainJob, reference: str, made: plan.Plan) -> str:
@@ -138,6 +135,18 @@ def _queued(accepted: Accepted) -> dict[str, Any]:
         data["fine_tune_from"] = job.spec["fine_tune_from"]
     event = Event("queued", "The job was accepted.", data)
     return {"job_id": job.id, "seq": job.last_seq, "attempt": 0, "created_at": job.created_at, **vars(event)}
+
+
+def find_dataset(session: Session, tenant: str, reference: str) -> Dataset:
+    """The dataset that a job asks for.
+
+    Raises:
+        Invalid: there is none.
+    """
+    try:
+        return datasets.find(session, tenant, reference)
+    except NotFound as error:
+        raise Invalid(error.message, "#/dataset") from None
 
 
 def make_plan(request: TrainJob, dataset: Dataset, vocabulary: int | None = None) -> plan.Plan:

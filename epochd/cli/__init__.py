@@ -2,7 +2,7 @@
 
 import typer
 
-from epochd.cli import datasets, jobs, service, serving
+from epochd.cli import datasets, estimate, jobs, service, serving
 from epochd.cli.output import EXIT_CODES, out, reporting
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ def _root(
 service.register(app)
 jobs.register(app)
 datasets.register(app)
+estimate.register(app)
 serving.register(app)
 
 

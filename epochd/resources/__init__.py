@@ -12,6 +12,7 @@ from epochd.resources.catalog import (
     Prediction,
     Sample,
 )
+from epochd.resources.estimates import Basis, Candidate, Estimate, Memory, Verdict
 from epochd.resources.jobs import (
     ENDED,
     Checkpoint,
@@ -35,10 +36,13 @@ __all__ = [
     "Alias",
     "AliasMove",
     "Answer",
+    "Basis",
+    "Candidate",
     "Checkpoint",
     "ClassScores",
     "Dataset",
     "DatasetRef",
+    "Estimate",
     "Event",
     "Info",
     "Ingest",
@@ -46,6 +50,7 @@ __all__ = [
     "JobError",
     "Key",
     "Layer",
+    "Memory",
     "Metrics",
     "Model",
     "ModelVersion",
@@ -60,6 +65,7 @@ __all__ = [
     "Series",
     "Status",
     "TestScores",
+    "Verdict",
     "WaitingFor",
     "Worker",
 ]

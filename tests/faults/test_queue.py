@@ -132,7 +132,7 @@ def test_a_job_that_fits_no_online_worker_waits_and_says_why(service: Stack) -> 
         session.execute(delete(Worker).where(Worker.id == away.id))
     database.close()
     huge = {"family": "rnn", "cell": "lstm", "hidden": 16384, "layers": 16, "bidirectional": True}
-    for body, pointer in ((cuda, "#/device"), ({**TINY, "network": huge}, "#/hyperparameters/batch_size")):
+    for body, pointer in ((cuda, "#/device"), ({**TINY, "network": huge}, "#/network")):
         before = service.http.get("/v1/jobs").json()["data"]
         refused = service.http.post("/v1/jobs", json=body)
         assert refused.status_code == 422, refused.text

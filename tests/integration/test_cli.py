@@ -90,6 +90,27 @@ def test_train_watch_download_predict(run: Run, spec: Callable[..., str], tmp_pa
     assert run("models", "command-line")[1][0][0]["job"] == job["id"]
 
 
+def test_an_estimate_is_a_table_or_json_and_queues_nothing(
+    run: Run, spec: Callable[..., str], capsys: pytest.CaptureFixture[str], system: System
+) -> None:
+    with Client(system.url) as client:
+        before = next(client.jobs(), None)
+        seed = {"dataset": "digits", "network": {"family": "cnn"}, "data": {"resize": [28, 28]}}
+        estimate = client.estimate(seed)
+        assert estimate["parameters"] == 225_034 and estimate["verdict"]["fits"] is True
+        file = spec(network={"family": "cnn"}, data={"resize": [28, 28]})
+        status, [answer] = run("estimate", file, "--set", "hyperparameters.steps=80")
+        assert (status, answer["total_steps"], answer["parameters"]) == (0, 80, 225_034)
+        assert next(client.jobs(), None) == before
+    assert main(["estimate", file]) == 0
+    shown = capsys.readouterr().out
+    assert "225,034" in shown and "max_pool" in shown and "13x13x32" in shown and "fits" in shown
+    assert main(["estimate", file, "--set", "device=cuda"]) == 1
+    assert "refused: no worker can run this job: it needs cuda" in capsys.readouterr().out
+    assert main(["estimate", file, "--set", "seed=-1"]) == 1
+    assert "seed" in capsys.readouterr().err
+
+
 def test_a_refused_spec_names_the_field(run: Run, spec: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
     wrong = spec(hyperparameters={"batch_size": "many"})
     status, [answer] = run("train", wrong)

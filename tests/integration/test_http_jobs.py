@@ -69,8 +69,8 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"network": {"family": "rnn", "hidden": 16384, "layers": 16, "cell": "lstm"}, "data": {"resize": [4096, 4096]}},
-        "#/hyperparameters/batch_size",
-        "use a smaller batch_size or a smaller network",
+        "#/network",
+        "no other batch_size helps; use a smaller network",
     ),
     ({"hyperparameters": {"class_weights": [1.0, 2.0]}}, "#/hyperparameters/class_weights", "give one weight for each"),
     ({"dataset": "digits-rows", "network": {"family": "cnn"}}, "#/network/family", "use rnn"),

@@ -46,6 +46,10 @@ include-name = "POST /v1/jobs"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 
 [[operations]]
+include-name = "POST /v1/estimates"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
+
+[[operations]]
 include-name = "POST /v1/models/{{reference}}:predict"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "415", "422"]
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from core.plan import FULL_BATCH_CHUNK, Layer, PlanError, Sample, make
+from core.plan import Layer, PlanError, Sample, make
 from core.specs import TrainSpec
 from models.networks import build
 
@@ -205,14 +205,6 @@ def test_one_class_cannot_be_told_apart() -> None:
     with pytest.raises(PlanError) as caught:
         make(spec_of({"family": "rnn"}), Sample("image", (8, 8, 1), 1))
     assert caught.value.pointer == "#/dataset"
-
-
-def test_memory_grows_with_what_needs_it() -> None:
-    plan = make(spec_of({"family": "cnn"}, data={"resize": [28, 28]}), Sample("image", (8, 8, 1), 10))
-    small, large = plan.memory_bytes(64, "sgd"), plan.memory_bytes(512, "sgd")
-    assert small < plan.memory_bytes(64, "adam") < large
-    assert plan.memory_bytes(512, "sgd", "bf16") < large
-    assert plan.memory_bytes(None, "gd") == plan.memory_bytes(FULL_BATCH_CHUNK, "gd")
 
 
 def test_the_plan_as_json_has_its_layers() -> None:

@@ -1,0 +1,26 @@
+"""What a training needs of a worker, and how large its batches may be."""
+
+from core.plan import Plan
+from core.plan_memory import Memory, Samples, largest_batch_size, needed
+from core.specs import TrainJob
+from core.tables import Dataset
+
+
+def memory(request: TrainJob, dataset: Dataset, made: Plan, batch_size: int | None = None) -> Memory:
+    """Of a job on its dataset; ``batch_size`` instead of the one that was asked for, if it is given."""
+    # what training holds of a text are its token ids
+    shape, resize = made.input if dataset.kind == "text" else tuple(dataset.shape), request.data.resize
+    samples = Samples.of(dataset.kind, shape, resize, dataset.splits, dataset.size)
+    return needed(made, request, samples, batch_size)
+
+
+def largest_batch(request: TrainJob, dataset: Dataset, made: Plan, limit: int) -> int | None:
+    """The largest batch_size whose training needs no more than ``limit`` bytes.
+
+    None if not even the least batch fits, and for gd, whose memory no batch_size decides.
+    """
+    if request.hyperparameters.samples_per_batch is None:
+        return None
+    return largest_batch_size(
+        lambda batch_size: memory(request, dataset, made, batch_size).total_bytes <= limit, made.least_batch
+    )

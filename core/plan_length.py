@@ -1,0 +1,47 @@
+"""How long a training is, in samples, steps and FLOPs: what a spec and the size of the training split make of it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.specs import TrainSpec
+
+BACKWARD = 2
+"""The backward pass costs two forward passes: a gradient for the inputs and one for the weights of every product."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """``steps`` and ``samples`` of the whole run are null when seconds rule; early stopping may end it sooner."""
+
+    samples_per_epoch: int
+    steps_per_epoch: int
+    steps: int | None
+    samples: int | None
+
+    def flops(self, forward: int) -> int | None:
+        """Of the whole run, where one forward pass of one sample costs ``forward``; null when its end is not known."""
+        return None if self.samples is None else (1 + BACKWARD) * forward * self.samples
+
+
+def held_out(count: int, share: float) -> int:
+    """Samples of a training split of ``count`` that become the validation split."""
+    return max(1, round(count * share))
+
+
+def length(spec: TrainSpec, splits: Mapping[str, int]) -> Length:
+    """Of a training on a dataset with these splits; without a validation split one is cut from train."""
+    rules = spec.hyperparameters
+    samples = splits["train"]
+    if "validation" not in splits:
+        samples -= held_out(samples, spec.data.validation)
+    batch = rules.samples_per_batch
+    a_step = samples if batch is None else batch * rules.accumulate
+    steps_per_epoch = math.ceil(samples / a_step)
+    steps = rules.steps
+    if rules.epoch_limit is not None:
+        steps = rules.epoch_limit * steps_per_epoch
+    if steps is None:
+        return Length(samples, steps_per_epoch, None, None)
+    epochs, rest = divmod(steps, steps_per_epoch)
+    return Length(samples, steps_per_epoch, steps, epochs * samples + rest * a_step)

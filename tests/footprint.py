@@ -1,0 +1,103 @@
+"""Measures the memory of trainings: ``python footprint.py < tasks`` answers each line of JSON with one of its own.
+
+Every training runs as it does in a worker: by ``workers.train``, in a process forked from one that has torch imported,
+under the allocator's settings of ``workers.forkserver``. A task is {"spec", "kind", "shape", "classes", "train",
+"test", "threads"}; the answer is {"bytes", "dataset_file_bytes"}, the peak of resident memory less what was resident
+before the data was loaded.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the repository: this file runs as a program
+
+
+class Control:
+    """A supervisor that stores every checkpoint at once and asks for nothing."""
+
+    pausing = storing = False
+
+
+def resident(field: str) -> int:
+    """``VmRSS`` (now) or ``VmHWM`` (the most since it was last reset) of this process, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
+
+
+def write_dataset(path: Path, task: dict[str, Any]) -> int:
+    """Random samples in the form of a data set file; gives the file's size."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    random, shape, classes = np.random.default_rng(0), tuple(task["shape"]), task["classes"]
+    tensors = {}
+    for split in ("train", "test"):
+        count = task[split]
+        if task["kind"] == "image":
+            tensors[f"{split}.inputs"] = random.integers(0, 256, (count, *shape), np.uint8)
+        else:
+            tensors[f"{split}.inputs"] = random.standard_normal((count, *shape), np.float32)
+        tensors[f"{split}.targets"] = np.arange(count, dtype=np.int64) % classes
+    names = [str(number) for number in range(classes)]
+    manifest = {"kind": task["kind"], "shape": list(shape), "dtype": "", "classes": names, "source": "random"}
+    content = save(tensors, {"manifest": json.dumps(manifest)})
+    path.write_bytes(content)
+    return len(content)
+
+
+def measure(path: Path, task: dict[str, Any]) -> dict[str, int]:
+    """Train, with a checkpoint at every step that may have one."""
+    from workers import train
+
+    folder = str(path.parent)
+    given = {"dataset": str(path), "scratch": folder, "resume": [], "start": None, "stop_step": None, "device": "cpu"}
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
+    before = resident("VmRSS")
+    task = {**given, "spec": task["spec"], "threads": task["threads"], "checkpoint_seconds": 0.0}
+    train.run(task, Control(), lambda **message: None)
+    return {"bytes": resident("VmHWM") - before}
+
+
+def forked(work: Callable[[], Any]) -> Any:
+    """What a forked process made of it."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with open(writer, "w") as answer:
+                answer.write(json.dumps(work()))
+        except BaseException:
+            traceback.print_exc()
+        os._exit(0)  # whatever happened: it must not go on as its parent
+    os.close(writer)
+    with open(reader) as answer:
+        text = answer.read()
+    os.waitpid(pid, 0)
+    return json.loads(text)
+
+
+def main() -> None:
+    sys.orig_argv.append("multiprocessing.forkserver")  # what the preload does only there
+    import workers.preload
+
+    del workers
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+def answer(task: dict[str, Any]) -> dict[str, int]:
+    """The data is made by a process of its own, whose memory is gone when the training is measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data.safetensors"
+        size = forked(lambda: write_dataset(path, task))
+        return {**forked(lambda: measure(path, task)), "dataset_file_bytes": size}
+
+
+if __name__ == "__main__":
+    main()

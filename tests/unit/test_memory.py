@@ -1,0 +1,171 @@
+"""The memory that a plan says, against the peak of real trainings, each in a process of its own as a worker has it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from core.plan import FULL_BATCH_CHUNK, PlanError, Sample, make
+from core.plan_memory import MOST_BATCH, Memory, Samples, largest_batch_size, needed
+from core.specs import TrainJob, TrainSpec
+from workers.forkserver import ENVIRONMENT
+
+ROOT = Path(__file__).parents[2]
+DIGITS = {"kind": "image", "shape": [8, 8, 1], "classes": 10, "train": 1437, "test": 360}
+MIB = 2**20
+MOST_MIB, MOST_FLOPS = 500, 2 * 10**10
+"""Of what the drawn networks may take: bytes, and FLOPs of one batch's forward pass."""
+Measure = Callable[[dict[str, Any]], dict[str, int]]
+
+
+@pytest.fixture(scope="module")
+def measure() -> Iterator[Measure]:
+    """Trains in a fresh process and answers with the bytes that it took; see footprint.py."""
+    command = [sys.executable, str(ROOT / "tests/footprint.py")]
+    pipe: Any = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env={**os.environ, **ENVIRONMENT}) as program:
+        assert program.stdin is not None and program.stdout is not None
+        asked, answers = program.stdin, program.stdout
+
+        def one(task: dict[str, Any]) -> dict[str, int]:
+            asked.write(json.dumps(task) + "\n")
+            asked.flush()
+            found: dict[str, int] = json.loads(answers.readline())
+            return found
+
+        yield one
+        asked.close()
+
+
+def expected(spec: TrainSpec, task: dict[str, Any], file_bytes: int = 0) -> Memory:
+    shape = tuple(task["shape"])
+    plan = make(spec, Sample(task["kind"], shape, task["classes"]))
+    splits = {"train": task["train"], "test": task["test"]}
+    return needed(plan, spec, Samples.of(task["kind"], shape, spec.data.resize, splits, file_bytes))
+
+
+def check(measure: Measure, spec: TrainSpec, task: dict[str, Any]) -> None:
+    answer = measure({**task, "spec": spec.model_dump(mode="json"), "threads": 2})
+    said, taken = expected(spec, task, answer["dataset_file_bytes"]).total_bytes, answer["bytes"]
+    print(f"said {said / MIB:.0f} MiB, took {taken / MIB:.0f}: {spec.network} {spec.hyperparameters} {task}")
+    assert abs(said - taken) <= max(taken / 4, 64 * MIB)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("digits-*.json")), ids=lambda path: path.name)
+def test_examples_take_what_the_plan_says(path: Path, measure: Measure) -> None:
+    job = TrainJob.model_validate_json(path.read_text())
+    short = {"steps": 3, "epochs": None, "log_every": 1}
+    fields = job.training.model_dump()
+    check(measure, TrainSpec.model_validate(fields | {"hyperparameters": fields["hyperparameters"] | short}), DIGITS)
+
+
+STAGES = st.fixed_dictionaries(
+    {
+        "channels": st.sampled_from([8, 16, 32]),
+        "kernel": st.sampled_from([1, 3, 5]),
+        "padding": st.just("same"),
+        "norm": st.sampled_from(["none", "batch", "group"]),
+        "activation": st.sampled_from(["relu", "leaky_relu", "gelu", "silu", "tanh"]),
+        "pool": st.sampled_from(["none", "max", "average"]),
+        "dropout": st.sampled_from([0.0, 0.3]),
+        "residual_blocks": st.sampled_from([0, 0, 1]),
+    }
+)
+CNNS = st.fixed_dictionaries(
+    {
+        "family": st.just("cnn"),
+        "stages": st.lists(STAGES, min_size=1, max_size=3),
+        "global_pool": st.sampled_from(["none", "average", "max"]),
+        "hidden": st.sampled_from([[], [64], [1024]]),
+        "dropout": st.sampled_from([0.0, 0.5]),
+    }
+)
+RNNS = st.fixed_dictionaries(
+    {
+        "family": st.just("rnn"),
+        "cell": st.sampled_from(["elman", "gru", "lstm"]),
+        "hidden": st.sampled_from([64, 128, 256]),
+        "layers": st.integers(1, 2),
+        "bidirectional": st.booleans(),
+        "dropout": st.sampled_from([0.0, 0.3]),
+        "readout": st.sampled_from(["last", "mean", "max"]),
+    }
+)
+RULES = st.fixed_dictionaries(
+    {
+        # two steps an epoch: one checkpoint is of the best weights, the next holds others beside them
+        "steps": st.just(5),
+        "log_every": st.just(1),
+        "batch_size": st.sampled_from([32, 64, 128]),
+        "precision": st.sampled_from(["fp32", "fp32", "bf16"]),
+        "optimizer": st.sampled_from(
+            [{"name": "adam"}, {"name": "sgd"}, {"name": "sgd", "momentum": 0.9}, {"name": "rmsprop"}]
+        ),
+    }
+)
+IMAGES = st.fixed_dictionaries(
+    {"kind": st.just("image"), "shape": st.sampled_from([[28, 28, 1], [32, 32, 3], [48, 48, 3]])}
+)
+SERIES = st.fixed_dictionaries({"kind": st.just("series"), "shape": st.sampled_from([[50, 8], [150, 1], [100, 64]])})
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,  # the same networks every time: a peak of memory is a measurement, and each takes a second
+    database=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
+)
+@given(
+    pair=st.tuples(CNNS, IMAGES) | st.tuples(RNNS, SERIES),
+    rules=RULES,
+    test=st.sampled_from([50, 300]),
+)
+def test_drawn_networks_take_what_the_plan_says(measure: Measure, pair: Any, rules: Any, test: int) -> None:
+    network, data = pair
+    task = {**data, "classes": 10, "train": int(2 * rules["batch_size"] / 0.9), "test": test}
+    spec = TrainSpec.model_validate({"network": network, "hyperparameters": rules})
+    try:
+        plan = make(spec, Sample(task["kind"], tuple(task["shape"]), 10))
+    except PlanError:
+        assume(False)
+    assume(plan.flops * rules["batch_size"] <= MOST_FLOPS)
+    assume(100 * MIB < expected(spec, task).total_bytes < MOST_MIB * MIB)
+    check(measure, spec, task)
+
+
+def said(network: dict[str, Any], **rules: Any) -> int:
+    spec = TrainSpec.model_validate(
+        {"network": network, "data": {"resize": [28, 28]}, "hyperparameters": {"batch_size": 64, **rules}}
+    )
+    return expected(spec, {**DIGITS, "train": 60_000}).total_bytes
+
+
+def test_memory_grows_with_what_needs_it() -> None:
+    cnn = {"family": "cnn"}
+    adam, sgd, rmsprop = ({"name": name} for name in ("adam", "sgd", "rmsprop"))
+    assert said(cnn, optimizer=sgd) < said(cnn, optimizer=rmsprop) < said(cnn, optimizer=adam)
+    assert said(cnn, optimizer=rmsprop) == said(cnn, optimizer={"name": "sgd", "momentum": 0.9})
+    assert said(cnn) < said(cnn, batch_size=512)
+    assert said(cnn, batch_size=512, precision="bf16") < said(cnn, batch_size=512)
+    gd = said(cnn, batch_size=None, optimizer={"name": "gd"})
+    assert gd == said(cnn, batch_size=FULL_BATCH_CHUNK, optimizer=sgd)
+
+
+def test_a_batch_beyond_the_training_split_needs_no_more() -> None:
+    spec = TrainSpec.model_validate({"network": {"family": "rnn"}, "hyperparameters": {"batch_size": 1437}})
+    more = TrainSpec.model_validate({"network": {"family": "rnn"}, "hyperparameters": {"batch_size": MOST_BATCH}})
+    assert expected(spec, DIGITS) == expected(more, DIGITS)
+
+
+@given(limit=st.integers(0, 2 * MOST_BATCH), least=st.integers(1, 2))
+def test_the_largest_batch_is_the_largest(limit: int, least: int) -> None:
+    found = largest_batch_size(lambda batch: batch <= limit, least)
+    assert found == (min(limit, MOST_BATCH) if limit >= least else None)
