@@ -33,6 +33,17 @@ class Data(Spec):
     nfc: bool = True
     """Texts are brought into Unicode's composed form (NFC), so that an accent is written one way."""
 
+    mels: int = Field(default=40, ge=1, le=256)
+    """Numbers of each frame of a recording: the logarithm of its power in so many bands, equally wide to the ear."""
+    window_ms: float = Field(default=25.0, ge=1, le=1000)
+    """What of a recording goes into one frame."""
+    hop_ms: float = Field(default=10.0, ge=1, le=1000)
+    """From the beginning of a frame to that of the next one."""
+    max_seconds: float | None = Field(default=None, gt=0, le=600)
+    """How much of a recording is read; what is behind is cut off, in training and in predictions. A cnn reads exactly
+    so much, with silence behind shorter recordings; null: the longest of the data set, but at most 2 seconds. null for
+    an rnn: all."""
+
     augment: Augment | None = None
     """Random changes of the training samples; serving makes none."""
 
