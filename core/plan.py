@@ -95,6 +95,8 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
         )
     if spec.data.normalise == "unit" and sample.kind != "image":
         raise PlanError("#/data/normalise", "unit scales pixels; leave normalise out, or use none")
+    if spec.data.normalise == "recording" and sample.kind != "audio":
+        raise PlanError("#/data/normalise", "recording is for recordings; leave normalise out")
     _check_options(spec.data, sample)
     shape = network_input(sample, spec)
     if spec.data.augment is not None:

@@ -25,4 +25,4 @@ def frames(spec: TrainSpec, sample: Sample) -> Frames:
     most = None if data.max_seconds is None else max(window, round(rate * data.max_seconds))
     if fixed and most is None:
         most = max(window, min(sample.lengths[1], round(LONGEST_FIXED * rate)))
-    return Frames(rate, data.mels, window, hop, most, fixed)
+    return Frames(rate, data.mels, window, hop, most, fixed, centred=data.normalise == "recording")

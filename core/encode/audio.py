@@ -35,7 +35,8 @@ class Frames:
     """How a recording at ``rate`` Hz becomes frames; ``window`` and ``hop`` in samples.
 
     Only the first ``most`` samples are read (null: all). ``fixed``: shorter recordings are filled up with silence to
-    that many, so that all have the same frames, which are an image [T, mels, 1] then.
+    that many, so that all have the same frames, which are an image [T, mels, 1] then. ``centred``: the mean of each
+    mel over the recording's own frames is taken away, and with it the loudness and the microphone's sound.
     """
 
     rate: int
@@ -44,6 +45,7 @@ class Frames:
     hop: int
     most: int | None = None
     fixed: bool = False
+    centred: bool = False
 
     def count(self, samples: int) -> int:
         """Frames of a recording of so many samples: one at each whole window, at least one."""
@@ -70,6 +72,9 @@ class Frames:
             spectra = np.fft.rfft(windows[first : first + step] * hann(self.window), fft_size(self.window))
             power = np.square(spectra.real) + np.square(spectra.imag)
             frames[first : first + step] = np.log(np.maximum(power @ filters.T, FLOOR))
+        if self.centred:
+            real = 1 + max(0, len(samples) - self.window) // self.hop
+            frames -= frames[:real].mean(0, dtype=np.float64).astype(np.float32)
         return frames
 
 
@@ -148,8 +153,9 @@ def _opened(data: bytes) -> Iterator["SoundFile"]:
                     f"channels at 1,000 to {MAX_RATE:,} Hz are read"
                 )
             yield file
-    except soundfile.SoundFileError as error:
-        raise ValueError(f"this is no WAV, FLAC, OGG or MP3 recording, or it is damaged: {error}") from error
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".")
+        raise ValueError(f"this is no WAV, FLAC, OGG or MP3 recording, or it is damaged: {reason}") from error
 
 
 def resample(signal: NDArray[np.float64], rate: int, wanted: int) -> NDArray[np.float64]:

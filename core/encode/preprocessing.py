@@ -79,7 +79,7 @@ class Preprocessing:
         They are rounded: machines may differ in the last bits of a Fourier transform.
         """
         mean, std = [0.0] * frames.mels, [1.0] * frames.mels
-        if normalise == "standard":
+        if normalise in ("standard", "recording"):
             values = np.concatenate(list(replace(frames, fixed=False).encode(recordings)))
             for mel in range(frames.mels):
                 mean[mel], spread = (round(one, 6) for one in _of_numbers(values[:, mel]))

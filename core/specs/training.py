@@ -14,8 +14,10 @@ class Data(Spec):
 
     resize: list[Annotated[int, Field(ge=1, le=4096)]] | None = Field(default=None, min_length=2, max_length=2)
     """[height, width] in pixels, bilinear; null keeps the data set's own size."""
-    normalise: Literal["none", "unit", "standard"] = "standard"
-    """none: raw; unit: pixels as 0-1; standard: zero mean and unit deviation over the training split."""
+    normalise: Literal["none", "unit", "standard", "recording"] = "standard"
+    """none: raw; unit: pixels as 0-1; standard: zero mean and unit deviation over the training split; recording:
+    the same, after the mean of each recording has been taken away from it, band by band (loudness and microphone then
+    matter less)."""
     validation: float = Field(default=0.1, gt=0, le=0.5)
     """Share of the training split held out, stratified by class and drawn by ``seed``.
 
