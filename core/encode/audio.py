@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FORMATS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3")
 MAX_BYTES = 64 * 2**20
 LONGEST_SECONDS = 600
+MOST_SAMPLES = LONGEST_SECONDS * 48_000
 MAX_RATE = 192_000
 MAX_CHANNELS = 8
 FULL_SCALE = 32_768
@@ -113,12 +114,12 @@ def decode(data: bytes, rate: int) -> tuple[NDArray[np.int16], int]:
     ValueError: no such file, damaged, empty, or beyond the limits.
     """
     with _opened(data) as file:
-        blocks, count = [], 0
+        blocks, count, most = [], 0, min(LONGEST_SECONDS * file.samplerate, MOST_SAMPLES)
         # piece by piece: a small file can claim to be very long
         while len(block := file.read(_BLOCK, "float32", always_2d=True)):
             count += len(block)
-            if count > LONGEST_SECONDS * file.samplerate:
-                raise ValueError(f"the recording is longer than {LONGEST_SECONDS} seconds")
+            if count > most:
+                raise ValueError(f"the recording is longer than {most / file.samplerate:g} seconds")
             blocks.append(block[:, 0] if block.shape[1] == 1 else block.mean(1))
         if file.format == "FLAC" and count < file.frames:
             raise ValueError(f"the recording is cut off: it has {count:,} of {file.frames:,} samples")

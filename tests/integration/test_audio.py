@@ -1,6 +1,7 @@
 """Recordings on both databases: from the archive to the answer about a WAV file."""
 
 import io
+import json
 import wave
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from stack import Stack
 from uploaded import put
 
 from epochd import Client
+from epochd.cli import main
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "rnn": {"family": "rnn", "hidden": 16, "readout": "mean"},
@@ -31,7 +33,11 @@ def recordings(service: Stack) -> dict[str, Any]:
 
 
 def test_recordings_are_heard_listed_learnt_and_predicted(
-    service: Stack, recordings: dict[str, Any], tmp_path: Path
+    service: Stack,
+    recordings: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     http = service.http
     assert (recordings["kind"], recordings["shape"], recordings["rate"]) == ("audio", [], 8000)
@@ -85,5 +91,11 @@ def test_recordings_are_heard_listed_learnt_and_predicted(
     with Client(service.url) as client:
         for given in (files[0].content, tmp_path / "it.wav"):
             assert client.predict("cnn", audio=given)["predictions"][0] == guesses[0]
+        monkeypatch.setenv("EPOCHD_URL", service.url)
+        capsys.readouterr()
+        assert main(["predict", "cnn", str(tmp_path / "it.wav"), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["predictions"][0] == guesses[0]
+        assert main(["datasets", "show", "tones"]) == 0
+        assert "tones@1: audio, 0.10-0.30 s at 8,000 Hz" in capsys.readouterr().out
         with pytest.raises(ValueError, match="not a WAV"):
             client.predict("cnn", audio=b"?")

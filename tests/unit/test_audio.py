@@ -15,6 +15,7 @@ from core import plan
 from core.encode import Preprocessing, audio, ragged
 from core.encode.audio import Frames
 from core.specs import TrainSpec
+from epochd.models import audio_type
 
 GENERATOR = np.random.default_rng(5)
 
@@ -95,6 +96,7 @@ def test_formats_channels_and_rates() -> None:
         samples, _ = audio.decode(encoded(recording, form=form), RATE)
         spectrum, wanted = (np.abs(np.fft.rfft(one, 8192)) for one in (samples, recording))
         assert abs(int(spectrum.argmax()) - int(wanted.argmax())) <= 2
+        assert audio_type(encoded(recording, form=form)) == {"OGG": "audio/ogg", "MP3": "audio/mpeg"}[form]
     both = np.stack([recording, recording // 2], axis=1)
     samples, channels = audio.decode(encoded(both), RATE)
     np.testing.assert_array_equal(samples, np.rint(recording / 2 + recording // 2 / 2).astype(np.int16))
@@ -107,6 +109,7 @@ def test_formats_channels_and_rates() -> None:
     assert len(audio.decode(encoded(recording, 44_100), RATE)[0]) == math.ceil(len(recording) * RATE / 44_100)
     assert audio.probe(encoded(recording, 44_100)) == 44_100
     np.testing.assert_array_equal(audio.decode(audio.wav(recording, RATE), RATE)[0], recording)
+    assert [audio_type(content) for content in (WAV, FLAC)] == ["audio/wav", "audio/flac"]
 
 
 def _flac_that_claims(samples: int) -> bytes:
