@@ -38,10 +38,9 @@ def read(unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
     for member in unpacked.members:
         groups.setdefault(_group(member), []).append(member)
     present = [group for group in _READ_AS[work.options.kind] if group in groups]
-    if "images" in present and "audio" not in present and "idx" not in present and "npz" not in present:
-        present = ["images"]  # lists and explanations beside them are not read
-    elif "audio" in present and "images" not in present and "idx" not in present and "npz" not in present:
-        present = ["audio"]
+    files = [group for group in ("images", "audio") if group in present]
+    if len(files) == 1 and "idx" not in present and "npz" not in present:
+        present = files  # lists and explanations beside them are not read
     elif len(present) > 1 and "texts" in present:
         present.remove("texts")
     if len(present) != 1:

@@ -31,7 +31,7 @@ class IngestOptions(Spec):
     """The class is part of each file's name, e.g. ``{label}_{rest}``; null: it is the name of the file's folder."""
     test_pattern: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=NO_NUL)] | None = None
     """Files whose names match are the test split, e.g. ``*_theo_*``: ``*`` is any text, ``?`` one character, ``[ab]``
-    one of these; several patterns cannot be given, but ``*_[ty]*`` stands for two names."""
+    one of these. For files that are a sample each; folders do not count."""
     rate: Annotated[int, Field(ge=1000, le=192_000)] | None = None
     """Recordings are resampled to so many Hz; null: they must all have one rate."""
 
