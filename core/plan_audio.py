@@ -1,8 +1,10 @@
 """How recordings become frames, of what a spec asks and a data set has."""
 
+import math
+
 from core.encode import audio
 from core.encode.audio import Frames
-from core.plan_layers import PlanError, Sample
+from core.plan_layers import BYTES, PlanError, Sample, Shape
 from core.specs import TrainSpec
 
 OPTIONS = ("mels", "window_ms", "hop_ms", "max_seconds")
@@ -26,3 +28,8 @@ def frames(spec: TrainSpec, sample: Sample) -> Frames:
     if fixed and most is None:
         most = max(window, min(sample.lengths[1], round(LONGEST_FIXED * rate)))
     return Frames(rate, data.mels, window, hop, most, fixed, centred=data.normalise == "recording")
+
+
+def held_bytes(shape: Shape, recordings: int) -> int:
+    """What the frames of all recordings take in memory beside the data set: each is padded to ``shape``, the longest."""
+    return recordings * math.prod(shape) * BYTES

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from core import fleet, ids, plan, plan_start
+from core import fleet, ids, plan, plan_audio, plan_start
 from core.catalog import datasets, models
 from core.db import now
 from core.errors import Invalid, NotFound
@@ -63,6 +63,8 @@ class Intake:
         hyper = request.hyperparameters
         batch = hyper.samples_per_batch and min(hyper.samples_per_batch, dataset.splits["train"])
         memory = made.memory_bytes(batch, hyper.optimizer.name, hyper.precision) + dataset.size
+        if dataset.rate is not None:
+            memory += plan_audio.held_bytes(made.input, sum(dataset.splits.values()))
         fleet.refuse_if_nobody_fits(self._known, request.device, memory)
         # a microsecond apart, so that they stand in line as they came
         at = self._at + timedelta(microseconds=len(self.accepted))

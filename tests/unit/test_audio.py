@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recordings import RATE, encoded, tone
 from scipy.signal import get_window, resample_poly, stft
 
-from core import plan
+from core import plan, plan_audio
 from core.encode import Preprocessing, audio, ragged
 from core.encode.audio import Frames
 from core.specs import TrainSpec
@@ -184,6 +184,7 @@ def test_the_plan_knows_the_frames() -> None:
     assert plan.make(spec("rnn", max_seconds=1.0, mels=20), sample()).input == (98, 20)
     assert plan.make(spec("cnn"), sample()).input == (198, 40, 1)  # two seconds of three
     assert not plan.make(spec("cnn"), sample()).variable
+    assert plan_audio.held_bytes(plan.make(spec("rnn"), sample()).input, 10) == 10 * 298 * 40 * 4
     assert plan.make(spec("cnn", max_seconds=0.5, window_ms=32, hop_ms=16), sample()).input == (30, 40, 1)
 
 
