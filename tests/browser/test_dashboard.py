@@ -171,8 +171,8 @@ def test_eight_of_ten_drawn_digits_are_recognised(visit: Any, digits: str, drawi
     right = [digit for digit, answer in answers.items() if digit == answer]
     assert len(right) >= 8, answers
     expect(page.get_by_role("list", name="Probability of each class").get_by_role("listitem")).to_have_count(10)
-    page.get_by_role("button", name="A real test digit").click()
-    expect(page.get_by_text("it is a")).to_be_visible()
+    page.get_by_role("button", name="A real test sample").click()
+    expect(page.get_by_text("its class is")).to_be_visible()
 
 
 def draw(page: Page, board: Locator, strokes: list[list[tuple[float, float]]]) -> str | None:
@@ -223,7 +223,7 @@ def test_every_room_fits_and_is_readable_in_both_themes(visit: Any, digits: str,
     page = visit.page
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
-    for place in ("jobs", "jobs/new", "workers", "models", f"models/{digits}", "playground"):
+    for place in ("jobs", "jobs/new", "data", "data/digits", "workers", "models", f"models/{digits}", "playground"):
         visit.to(place)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.locator(".pending")).to_have_count(0)
@@ -254,7 +254,7 @@ def contrast(page: Page, selector: str) -> float:
 def test_everything_can_be_reached_by_keyboard(visit: Any, digits: str) -> None:
     page = visit.to("jobs")
     expect(page.get_by_role("list", name="Jobs")).to_be_visible()
-    names = ["Skip to content", "Epochd", "Jobs", "Workers", "Models", "Playground", "New training", "all"]
+    names = ["Skip to content", "Epochd", "Jobs", "Data", "Workers", "Models", "Playground", "New training", "all"]
     for name in names:
         page.keyboard.press("Tab")
         expect(page.get_by_role("link", name=name, exact=True)).to_be_focused()

@@ -1,6 +1,8 @@
 /** The frame around every room: navigation, connection banner, sign-in. */
 import { useEffect, useRef } from "preact/hooks";
 import { connection, signedOut } from "./http";
+import { DatasetPage } from "./data/dataset";
+import { DataPage } from "./data/page";
 import { JobPage } from "./job/page";
 import { JobsPage } from "./jobs/page";
 import { NewJobPage } from "./jobs/new";
@@ -13,6 +15,7 @@ import { WorkersPage } from "./workers/page";
 
 const rooms = [
   ["jobs", "Jobs"],
+  ["data", "Data"],
   ["workers", "Workers"],
   ["models", "Models"],
   ["playground", "Playground"],
@@ -23,6 +26,8 @@ function Room() {
   if (room === "jobs" && name === "new") return <NewJobPage />;
   if (room === "jobs" && name) return <JobPage key={name} id={name} />;
   if (room === "jobs") return <JobsPage />;
+  if (room === "data" && name) return <DatasetPage key={name} name={name} />;
+  if (room === "data") return <DataPage />;
   if (room === "workers") return <WorkersPage />;
   if (room === "models" && name) return <ModelPage key={name} name={name} />;
   if (room === "models") return <ModelsPage />;

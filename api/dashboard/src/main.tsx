@@ -7,6 +7,7 @@ import "./style/form.css";
 import "./style/table.css";
 import "./style/jobs.css";
 import "./style/job.css";
+import "./style/data.css";
 import "./style/playground.css";
 import { App } from "./app";
 

@@ -9,10 +9,12 @@ export interface List<T> {
 
 export type Status = "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
 
+/** The steps of a training are those of its optimizer; an ingest names the `stage` whose steps it counts. */
 export interface Progress {
+  stage: string | null;
   step: number;
   total_steps: number | null;
-  epoch: number;
+  epoch: number | null;
   epochs: number | null;
   ratio: number | null;
 }
@@ -32,7 +34,13 @@ export interface JobError {
   message: string;
   param: string | null;
   retryable: boolean;
-  detail: { exit_code?: number | null; signal?: string | number | null; log?: string[]; [key: string]: unknown } | null;
+  detail: {
+    exit_code?: number | null;
+    signal?: string | number | null;
+    log?: string[];
+    findings?: Findings;
+    [key: string]: unknown;
+  } | null;
 }
 
 export interface Score {
@@ -75,34 +83,24 @@ export interface DatasetName {
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
-export interface Job {
+/** What jobs of every kind have. */
+interface AnyJob {
   id: string;
-  kind: string;
   status: Status;
   requested: "cancel" | "pause" | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
   estimated_finish: string | null;
-  dataset: DatasetName;
   model: string | null;
   model_version: number | null;
-  /** As `name:version`. */
-  fine_tune_from: string | null;
-  network: JsonObject;
-  data: JsonObject;
-  hyperparameters: JsonObject;
-  seed: number;
   device: string;
   priority: number;
   metadata: Record<string, string>;
   checkpoint_seconds: number;
   max_attempts: number;
   timeout_seconds: number | null;
-  parameters: number;
   memory_bytes: number;
-  flops_per_sample: number;
-  layers: Layer[] | null;
   progress: Progress | null;
   attempt: number;
   worker: string | null;
@@ -112,8 +110,47 @@ export interface Job {
   resume: "exact" | "approximate" | null;
   resume_reason: string | null;
   error: JobError | null;
-  result: JobResult | null;
   last_seq: number;
+}
+
+export interface Training extends AnyJob {
+  kind: "train";
+  dataset: DatasetName;
+  /** As `name:version`. */
+  fine_tune_from: string | null;
+  network: JsonObject;
+  data: JsonObject;
+  hyperparameters: JsonObject;
+  seed: number;
+  parameters: number;
+  flops_per_sample: number;
+  layers: Layer[] | null;
+  result: JobResult | null;
+}
+
+/** Uploaded files on their way to a data set, which is named once it is there. */
+export interface Ingest extends AnyJob {
+  kind: "ingest";
+  dataset: DatasetName | null;
+  ingest: { dataset: string; options: JsonObject; source: string };
+  result: { splits: Record<string, number>; findings: Findings; seconds: number } | null;
+}
+
+export type Job = Training | Ingest;
+
+/** What an ingest found out about the files. One that was refused has only what was known by then. */
+export interface Findings {
+  samples?: Record<string, Record<string, number>>;
+  skipped?: { file: string; row?: number; reason: string }[];
+  skipped_total?: number;
+  ignored_files?: string[];
+  ignored_files_total?: number;
+  single_sample_classes?: string[];
+  single_sample_classes_total?: number;
+  duplicates_within_train?: number;
+  duplicates_across_splits?: { count: number; examples: Record<string, string>[] };
+  converted?: Record<string, number>;
+  notes?: string[];
 }
 
 export interface JobEvent {
@@ -156,16 +193,25 @@ export interface Dataset extends DatasetName {
   kind: string;
   created_at: string;
   shape: number[];
+  /** [shortest, longest] where samples differ in length. */
+  lengths: [number, number] | null;
   dtype: string;
   classes: string[];
   splits: Record<string, number>;
   size_bytes: number;
+  sha256: string;
+  source: string;
+  /** Null for what is built in. */
+  findings: Findings | null;
 }
+
+/** Rows of pixels (of channels), steps of a series (of features), or a text. */
+export type Values = number[] | number[][] | number[][][] | string;
 
 export interface Sample {
   index: number;
   label: string;
-  values: number[][] | number[][][];
+  values: Values;
 }
 
 export interface Model {
@@ -189,6 +235,7 @@ export interface ModelVersion {
   weights_sha256: string;
   parameters: number;
   input: { kind: string; shape: number[]; dtype: string };
+  preprocessing: JsonObject;
   classes: string[];
   metrics: { test?: Score | null; validation?: Score | null };
   dataset: DatasetName;

@@ -1,6 +1,6 @@
 import { bytes, compact } from "../number";
 import { Copy } from "../part/copy";
-import type { Job, Json } from "../wire";
+import type { Json, Training } from "../wire";
 
 /** One of several alike, in one line; what is switched off is left out. */
 function brief(item: Json): string {
@@ -10,7 +10,7 @@ function brief(item: Json): string {
 }
 
 /** Nested options as one list: `optimizer.lr`. */
-function flat(value: Json, name = ""): [string, string][] {
+export function flat(value: Json, name = ""): [string, string][] {
   if (Array.isArray(value)) {
     const plain = value.every((item) => typeof item !== "object" || item === null);
     if (plain) return [[name, value.join(", ") || "none"]];
@@ -23,7 +23,7 @@ function flat(value: Json, name = ""): [string, string][] {
   return value === null ? [] : [[name, String(value)]];
 }
 
-function Group({ name, pairs }: { name: string; pairs: [string, string][] }) {
+export function Group({ name, pairs }: { name: string; pairs: [string, string][] }) {
   return (
     <div class="group">
       <h3>{name}</h3>
@@ -39,7 +39,7 @@ function Group({ name, pairs }: { name: string; pairs: [string, string][] }) {
   );
 }
 
-export function Config({ job }: { job: Job }) {
+export function Config({ job }: { job: Training }) {
   const run: [string, string][] = [
     ...flat(job.fine_tune_from, "fine_tune_from"),
     ["seed", String(job.seed)],

@@ -38,6 +38,7 @@ export function Controls({ job, path, refresh }: Props) {
   const cancelling = job.requested === "cancel" || sending.value === "cancel";
   const pausing = job.requested === "pause" || sending.value === "pause";
   const over = ended(job);
+  const trains = job.kind === "train";
   return (
     <div class="controls">
       <div class="buttons">
@@ -46,14 +47,14 @@ export function Controls({ job, path, refresh }: Props) {
             {sending.value === "resume" ? "Resuming …" : "Resume"}
           </button>
         ) : null}
-        {job.status === "running" || job.status === "queued" ? (
+        {trains && (job.status === "running" || job.status === "queued") ? (
           <button type="button" disabled={pausing || cancelling} onClick={() => void ask("pause")}>
             {pausing ? "Pausing …" : "Pause"}
           </button>
         ) : null}
         {over ? (
-          <a class="button" href={href(["jobs", "new"], { from: job.id })}>
-            Train again
+          <a class="button" href={trains ? href(["jobs", "new"], { from: job.id }) : href(["data"])}>
+            {trains ? "Train again" : "Upload another"}
           </a>
         ) : (
           <button type="button" class="danger" disabled={cancelling} onClick={() => (asking.value = "cancel")}>
@@ -68,13 +69,27 @@ export function Controls({ job, path, refresh }: Props) {
       </div>
       {problem.value ? <Trouble problem={problem.value} /> : null}
       {asking.value === "cancel" ? (
-        <Dialog title="Cancel this training?" action="Cancel training" danger confirm={() => ask("cancel")} close={() => (asking.value = null)}>
-          <p>It stops within a second and cannot be resumed. Its last checkpoint stays. To stop for a while, pause it instead.</p>
+        <Dialog
+          title={trains ? "Cancel this training?" : "Cancel this upload?"}
+          action={trains ? "Cancel training" : "Cancel upload"}
+          danger
+          confirm={() => ask("cancel")}
+          close={() => (asking.value = null)}
+        >
+          <p>
+            {trains
+              ? "It stops within a second and cannot be resumed. Its last checkpoint stays. To stop for a while, pause it instead."
+              : "No data set is made of it, and its files are removed."}
+          </p>
         </Dialog>
       ) : null}
       {asking.value === "delete" ? (
         <Dialog title="Delete this job?" action="Delete job" danger confirm={remove} close={() => (asking.value = null)}>
-          <p>Its curves, events and checkpoints are removed for good. Model versions made from it stay.</p>
+          <p>
+            {trains
+              ? "Its curves, events and checkpoints are removed for good. Model versions made from it stay."
+              : "Its history is removed for good. The data set that was made by it stays."}
+          </p>
         </Dialog>
       ) : null}
     </div>

@@ -3,7 +3,7 @@ import { href } from "../route";
 import type { Job, JobError } from "../wire";
 import type { Feed } from "./feed";
 
-/** What a person can do about each kind of failure. */
+/** What a person can do about each kind of failure of a training. */
 const advice: Record<string, string> = {
   invalid_data: "The data set does not fit what was asked. Read the message, correct the request or the data, and train again.",
   out_of_memory: "Use a smaller batch size or a smaller network, or a worker with more memory, and train again.",
@@ -12,6 +12,14 @@ const advice: Record<string, string> = {
   worker_lost: "The worker died or lost its connection more often than max_attempts allows. Look at the workers, then train again.",
   crashed: "The training process died. The log lines below are the last it said; if they do not explain it, report them.",
   internal: "This is a fault of the service, not of your request. Report it with the job's id and the log lines below.",
+};
+
+/** And of an upload; what is not here is as with trainings. */
+export const uploadAdvice: Record<string, string> = {
+  invalid_data: "Correct the files as the message says, or say in the settings how they are to be read, and upload them again.",
+  out_of_memory: "Upload smaller pictures or fewer samples, or use a worker with more memory.",
+  worker_lost: "The worker died or lost its connection more often than max_attempts allows. Look at the workers, then upload the files again.",
+  crashed: "The process that read the files died. The log lines below are the last it said; if they do not explain it, report them.",
 };
 
 /** "exit code 137", "signal 9" or nothing. */
@@ -32,12 +40,13 @@ function lastLines(error: JobError, feed: Feed): string[] {
 }
 
 function step(job: Job): string[] {
-  return job.progress ? [`at step ${measure(job.progress.step)}`] : [];
+  return job.kind === "train" && job.progress ? [`at step ${measure(job.progress.step)}`] : [];
 }
 
 export function Failure({ job, error, feed }: { job: Job; error: JobError; feed: Feed }) {
+  const trains = job.kind === "train";
   const lines = lastLines(error, feed);
-  const facts = [...death(error), ...step(job), error.retryable ? "the same request may succeed another time" : ""].filter(Boolean);
+  const facts = [...(trains || error.code !== "invalid_data" ? death(error) : []), ...step(job), error.retryable ? "the same request may succeed another time" : ""].filter(Boolean);
   return (
     <section class="panel failure" aria-labelledby="failure">
       <h2 id="failure">
@@ -46,17 +55,21 @@ export function Failure({ job, error, feed }: { job: Job; error: JobError; feed:
       <p class="message">{error.message}</p>
       <p>
         <strong>What to do. </strong>
-        {advice[error.code] ?? "Read the message and the log lines below."}{" "}
-        <a href={href(["jobs", "new"], { from: job.id })}>Train again with these settings</a>
+        {(trains ? undefined : uploadAdvice[error.code]) ?? advice[error.code] ?? "Read the message and the log lines below."}{" "}
+        {trains ? (
+          <a href={href(["jobs", "new"], { from: job.id })}>Train again with these settings</a>
+        ) : (
+          <a href={href(["data"])}>Upload again</a>
+        )}
       </p>
       {facts.length ? <p class="muted small">{facts.join(" · ")}</p> : null}
       {lines.length ? (
         <pre class="log" tabIndex={0} role="region" aria-label="Last log lines">
           {lines.join("\n")}
         </pre>
-      ) : (
+      ) : trains ? (
         <p class="muted small">The training process left no log lines.</p>
-      )}
+      ) : null}
     </section>
   );
 }

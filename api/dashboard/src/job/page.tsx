@@ -1,53 +1,25 @@
 /** One job: how it stands, its curves, what happened, and what came of it. */
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { family, jobName, Waiting } from "../jobs/row";
-import { count, percent } from "../number";
+import { jobName, Waiting } from "../jobs/row";
 import { ProgressBar, progressWords } from "../part/progress";
 import { ended, Status } from "../part/status";
 import { Pending, Trouble } from "../part/trouble";
 import { useTitle } from "../part/title";
 import { useResource } from "../poll";
 import { href } from "../route";
-import { Ago, Took, Until } from "../time";
-import type { Job } from "../wire";
+import type { Job, Training } from "../wire";
 import { Checkpoints } from "./checkpoints";
 import { Config } from "./config";
 import { Controls } from "./controls";
 import { CurvesSection } from "./section";
+import { Facts } from "./facts";
 import { Failure } from "./failure";
 import { Feed } from "./feed";
+import { IngestBody } from "./ingest";
 import { Layers } from "./layers";
 import { Result } from "./result";
 import { LogLines, Timeline } from "./timeline";
-
-function Facts({ job }: { job: Job }) {
-  const facts: [string, preact.ComponentChildren][] = [
-    ["Data set", `${job.dataset.name}@${job.dataset.version}`],
-    ["Network", `${family(job)}, ${count(job.parameters)} parameters`],
-    ["Submitted", <Ago at={job.created_at} />],
-  ];
-  if (job.started_at) facts.push([ended(job) ? "Took" : "Running for", <Took from={job.started_at} to={job.finished_at} />]);
-  if (job.status === "running" && job.estimated_finish) facts.push(["Done", <Until at={job.estimated_finish} />]);
-  if (job.worker) facts.push(["Worker", <a href={href(["workers"])}>{job.worker.slice(-8)}</a>]);
-  if (job.threads) facts.push(["Threads", count(job.threads)]);
-  if (job.attempt > 1) facts.push(["Attempt", `${job.attempt} of at most ${job.max_attempts}`]);
-  if (job.model) {
-    const version = job.model_version ? ` version ${job.model_version}` : "";
-    facts.push(["Model", <a href={href(["models", job.model])}>{job.model + version}</a>]);
-  }
-  if (job.result?.test) facts.push(["Test accuracy", <strong>{percent(job.result.test.accuracy)}</strong>]);
-  return (
-    <dl class="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
 
 function Standing({ job }: { job: Job }) {
   if (job.status === "queued") {
@@ -78,6 +50,28 @@ function useFeed(path: string, known: boolean, changed: () => void): Feed | null
     return () => made.close();
   }, [path, known]);
   return feed.value;
+}
+
+function TrainingBody({ job, path, feed }: { job: Training; path: string; feed: Feed }) {
+  return (
+    <>
+      {job.resume === "approximate" ? (
+        <p class="note">
+          This run was resumed approximately: {job.resume_reason ?? "the hardware or a library differs"}. Its weights may differ from an
+          undisturbed run.
+        </p>
+      ) : null}
+      <CurvesSection feed={feed} job={job} />
+      {job.result ? <Result result={job.result} /> : null}
+      <Checkpoints path={path} job={job} />
+      <div class="columns">
+        <Timeline feed={feed} />
+        <LogLines feed={feed} />
+      </div>
+      <Config job={job} />
+      {job.layers ? <Layers layers={job.layers} /> : null}
+    </>
+  );
 }
 
 export function JobPage({ id }: { id: string }) {
@@ -124,21 +118,7 @@ export function JobPage({ id }: { id: string }) {
       <Standing job={job} />
       {job.error ? <Failure job={job} error={job.error} feed={feed} /> : null}
       <Facts job={job} />
-      {job.resume === "approximate" ? (
-        <p class="note">
-          This run was resumed approximately: {job.resume_reason ?? "the hardware or a library differs"}. Its weights may differ from an
-          undisturbed run.
-        </p>
-      ) : null}
-      <CurvesSection feed={feed} job={job} />
-      {job.result ? <Result result={job.result} /> : null}
-      <Checkpoints path={path} job={job} />
-      <div class="columns">
-        <Timeline feed={feed} />
-        <LogLines feed={feed} />
-      </div>
-      <Config job={job} />
-      {job.layers ? <Layers layers={job.layers} /> : null}
+      {job.kind === "train" ? <TrainingBody job={job} path={path} feed={feed} /> : <IngestBody job={job} feed={feed} />}
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { ended } from "../part/status";
-import type { Job } from "../wire";
+import type { Training } from "../wire";
 import { Chart, type Line } from "./chart";
 import type { Feed } from "./feed";
 
@@ -17,7 +17,7 @@ const rate: Line[] = [{ metric: "learning_rate", label: "learning rate", colour:
 const words = { loading: "loading", live: "live", reconnecting: "reconnecting", ended: "complete" };
 
 /** The curves of a job, drawn as they grow. */
-export function CurvesSection({ feed, job }: { feed: Feed; job: Job }) {
+export function CurvesSection({ feed, job }: { feed: Feed; job: Training }) {
   const log = useSignal(false);
   const scheduled = (job.hyperparameters["schedule"] as { name?: string; warmup_steps?: number } | undefined) ?? {};
   const moving = (scheduled.name !== undefined && scheduled.name !== "constant") || Boolean(scheduled.warmup_steps);

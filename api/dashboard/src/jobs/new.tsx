@@ -10,7 +10,7 @@ import { useResource } from "../poll";
 import { go, href, route } from "../route";
 import { session } from "../session";
 import type { Dataset, Job, List } from "../wire";
-import { blank, body, curl, draftOf, fieldOf, type Draft } from "./request";
+import { blank, body, curl, draftOf, fieldOf, fitted, type Draft } from "./request";
 
 /** One key per request body: sending the same form twice, or again after a lost answer, makes one job. */
 function useIdempotencyKey() {
@@ -24,12 +24,21 @@ function useIdempotencyKey() {
   };
 }
 
-/** `#/jobs/new?from=<job>` starts from that job's own settings. */
+/** `#/jobs/new?from=<job>` starts from that job's own settings, `?dataset=<reference>` from what fits that data set. */
 function usePrefill(set: (draft: Draft) => void): void {
   const from = route.value.query.get("from");
+  const dataset = route.value.query.get("dataset");
+  useEffect(() => {
+    if (!dataset) return;
+    const load = async (): Promise<void> => set(fitted(blank, await get<Dataset>(`/v1/datasets/${encodeURIComponent(dataset)}`)));
+    load().catch(() => undefined); // As below.
+  }, [dataset]);
   useEffect(() => {
     if (!from) return;
-    const load = async (): Promise<void> => set(draftOf(await get<Job>(`/v1/jobs/${encodeURIComponent(from)}`)));
+    const load = async (): Promise<void> => {
+      const job = await get<Job>(`/v1/jobs/${encodeURIComponent(from)}`);
+      if (job.kind === "train") set(draftOf(job));
+    };
     load().catch(() => undefined); // The form simply stays as it is when that job is gone.
   }, [from]);
 }
@@ -55,9 +64,16 @@ export function NewJobPage() {
   usePrefill((next) => (draft.value = next));
   const datasets = useResource<List<Dataset>>("/v1/datasets?limit=100");
   const value = draft.value;
+  // Of what kind the chosen one is, though it may be an old version or beyond the first page of the list.
+  const one = useResource<Dataset>(value.dataset ? `/v1/datasets/${encodeURIComponent(value.dataset)}` : null).data;
+  const kind = one?.kind ?? "image";
   const { at, elsewhere } = byField(problem.value);
   const set = (name: keyof Draft) => (text: string) => {
     draft.value = { ...draft.value, [name]: text };
+  };
+  const choose = (name: string): void => {
+    const found = datasets.data?.data.find((dataset) => dataset.name === name);
+    draft.value = found ? fitted(draft.value, found, name) : { ...draft.value, dataset: name };
   };
   const field = (name: keyof Draft) => ({ name, value: value[name], set: set(name), error: at[name] });
 
@@ -66,7 +82,7 @@ export function NewJobPage() {
     if (busy.value) return;
     busy.value = true;
     problem.value = null;
-    const request = body(draft.value);
+    const request = body(draft.value, kind);
     try {
       const headers = { "idempotency-key": keyFor(JSON.stringify(request)) };
       const answer = await call<Job>("/v1/jobs", { method: "POST", json: request, headers });
@@ -92,12 +108,15 @@ export function NewJobPage() {
         <section class="panel">
           <fieldset>
             <legend>What</legend>
-            <Choice label="Data set" options={choices} {...field("dataset")} />
+            <Choice label="Data set" options={choices} {...field("dataset")} set={choose} />
             <Field label="Model" hint="Registers a version under this name. Empty: none." {...field("model")} />
           </fieldset>
           <fieldset>
             <legend>Network</legend>
-            <Family value={value.family} set={set("family")} />
+            <Family kind={kind} value={value.family} set={set("family")} />
+            {kind === "text" ? (
+              <Choice label="Tokens" hint="What texts are cut into." options={["char", "word", "byte"]} {...field("tokens")} />
+            ) : null}
             {value.family === "cnn" ? (
               <>
                 <Field label="Channels" hint="One number a stage: 3×3 convolution, then pooling." {...field("channels")} />
@@ -136,19 +155,23 @@ export function NewJobPage() {
         </section>
         <aside class="panel" aria-label="The same as a command">
           <h2>The same from a shell</h2>
-          <Copy label="The same as a command" text={curl(body(value), session.value?.keys_required ?? false)} />
+          <Copy label="The same as a command" text={curl(body(value, kind), session.value?.keys_required ?? false)} />
         </aside>
       </form>
     </>
   );
 }
 
-const families = [
-  ["cnn", "Convolutional", "looks at the image as a whole"],
-  ["rnn", "Recurrent", "reads the image row by row"],
-] as const;
+const reads: Record<string, string> = {
+  image: "reads the image row by row",
+  series: "reads the series step by step",
+  text: "reads the text token by token",
+};
 
-function Family({ value, set }: { value: string; set: (text: string) => void }) {
+/** The families that can read data of this kind. */
+function Family({ kind, value, set }: { kind: string; value: string; set: (text: string) => void }) {
+  const recurrent = ["rnn", "Recurrent", reads[kind] ?? ""] as const;
+  const families = kind === "image" ? [["cnn", "Convolutional", "looks at the image as a whole"] as const, recurrent] : [recurrent];
   return (
     <div class="family" role="radiogroup" aria-label="Family">
       {families.map(([name, label, hint]) => (

@@ -1,5 +1,6 @@
 /** The body of `POST /v1/jobs`, made from what the form holds. */
-import type { Job, JsonObject } from "../wire";
+import type { Dataset, JsonObject, Training } from "../wire";
+import { reference } from "./row";
 
 /** Everything as typed; empty means "leave it to the service". */
 export interface Draft {
@@ -11,6 +12,8 @@ export interface Draft {
   hidden: string;
   layers: string;
   resize: string;
+  /** What texts are cut into; of no meaning for other data. */
+  tokens: string;
   epochs: string;
   batch: string;
   optimizer: string;
@@ -28,6 +31,7 @@ export const blank: Draft = {
   hidden: "128",
   layers: "1",
   resize: "28",
+  tokens: "char",
   epochs: "15",
   batch: "64",
   optimizer: "adam",
@@ -45,7 +49,29 @@ function number(text: string): number | string {
 const present = (pairs: [string, string][]): JsonObject =>
   Object.fromEntries(pairs.filter(([, text]) => text.trim() !== "").map(([name, text]) => [name, number(text)]));
 
-export function body(draft: Draft): JsonObject {
+/** From this length on a text is sentences, whose words tell more than their characters. */
+const SENTENCE = 40;
+/** The seed network needs pictures of at least so many pixels a side. */
+const SMALLEST = 10;
+
+/** The draft for another data set: what cannot work with it, or was only made for the one before, is chosen anew. */
+export function fitted(draft: Draft, dataset: Dataset, called: string = reference(dataset)): Draft {
+  const image = dataset.kind === "image";
+  const small = image && Math.min(...dataset.shape.slice(0, 2)) < SMALLEST;
+  const [before] = draft.dataset.split("@");
+  return {
+    ...draft,
+    dataset: called,
+    model: draft.model === before ? dataset.name : draft.model,
+    family: image ? draft.family : "rnn",
+    cell: image ? draft.cell : "gru", // long sequences are more than an Elman cell remembers
+    resize: small ? "28" : "",
+    tokens: (dataset.lengths?.[1] ?? 0) > SENTENCE ? "word" : "char",
+  };
+}
+
+/** `kind` is that of the data set. */
+export function body(draft: Draft, kind: string): JsonObject {
   const network: JsonObject =
     draft.family === "cnn"
       ? { family: "cnn", stages: draft.channels.split(/[\s,]+/).filter(Boolean).map((text) => ({ channels: number(text) })) }
@@ -57,6 +83,7 @@ export function body(draft: Draft): JsonObject {
     const sides = draft.resize.split(/[\s,x×]+/).filter(Boolean).map(number);
     made["data"] = { resize: sides.length === 1 ? [sides[0]!, sides[0]!] : sides };
   }
+  if (kind === "text") made["data"] = { tokens: draft.tokens };
   const batch: [string, string][] = draft.optimizer === "gd" ? [] : [["batch_size", draft.batch]];
   made["hyperparameters"] = {
     ...present([["epochs", draft.epochs], ...batch]),
@@ -76,6 +103,7 @@ export const pointers: [string, keyof Draft][] = [
   ["#/network/layers", "layers"],
   ["#/network/family", "family"],
   ["#/data/resize", "resize"],
+  ["#/data/tokens", "tokens"],
   ["#/hyperparameters/epochs", "epochs"],
   ["#/hyperparameters/batch_size", "batch"],
   ["#/hyperparameters/optimizer/lr", "rate"],
@@ -93,13 +121,13 @@ export function fieldOf(pointer: string): keyof Draft | null {
 const text = (value: unknown): string => (typeof value === "number" || typeof value === "string" ? String(value) : "");
 
 /** A draft that repeats a job, as far as the form has fields for it. */
-export function draftOf(job: Job): Draft {
+export function draftOf(job: Training): Draft {
   const { network, data, hyperparameters } = job;
   const optimizer = (hyperparameters["optimizer"] ?? {}) as JsonObject;
   const stages = Array.isArray(network["stages"]) ? (network["stages"] as JsonObject[]) : [];
   return {
     ...blank,
-    dataset: `${job.dataset.name}@${job.dataset.version}`,
+    dataset: reference(job.dataset),
     model: job.model ?? "",
     family: network["family"] === "rnn" ? "rnn" : "cnn",
     channels: stages.length ? stages.map((stage) => text(stage["channels"])).join(", ") : blank.channels,
@@ -107,6 +135,7 @@ export function draftOf(job: Job): Draft {
     hidden: text(network["hidden"]) || blank.hidden,
     layers: text(network["layers"]) || blank.layers,
     resize: Array.isArray(data["resize"]) ? data["resize"].map(text).join(", ") : "",
+    tokens: text(data["tokens"]) || blank.tokens,
     epochs: text(hyperparameters["epochs"]),
     batch: text(hyperparameters["batch_size"]),
     optimizer: text(optimizer["name"]) || blank.optimizer,

@@ -1,13 +1,18 @@
-import { ordinal, percent } from "../number";
+import { count, ordinal, percent } from "../number";
 import { ProgressBar, progressWords } from "../part/progress";
 import { ended, Status } from "../part/status";
 import { href } from "../route";
 import { Ago, Took, Until } from "../time";
-import type { Job } from "../wire";
+import type { DatasetName, Ingest, Job, Training } from "../wire";
 
 export const shortId = (id: string): string => id.slice(-8);
-export const family = (job: Job): string => String(job.network["cell"] ?? job.network["family"] ?? job.kind);
-export const jobName = (job: Job): string => job.model ?? `${job.dataset.name} · ${family(job)}`;
+export const family = (job: Training): string => String(job.network["cell"] ?? job.network["family"]);
+export const reference = ({ name, version }: DatasetName): string => `${name}@${version}`;
+
+export function jobName(job: Job): string {
+  if (job.kind === "ingest") return job.dataset ? reference(job.dataset) : job.ingest.dataset;
+  return job.model ?? `${job.dataset.name} · ${family(job)}`;
+}
 
 /** One line that says how it stands: place in line, progress or outcome. */
 function Standing({ job }: { job: Job }) {
@@ -28,7 +33,8 @@ function Standing({ job }: { job: Job }) {
       </>
     );
   }
-  if (job.status === "succeeded" && job.result?.test) {
+  if (job.status === "succeeded" && job.kind === "ingest") return <Made job={job} />;
+  if (job.status === "succeeded" && job.kind === "train" && job.result?.test) {
     return (
       <span>
         <strong>{percent(job.result.test.accuracy)}</strong> <span class="muted">test accuracy</span>
@@ -43,6 +49,15 @@ function Standing({ job }: { job: Job }) {
     );
   }
   return <span class="muted">{progressWords(job)}</span>;
+}
+
+function Made({ job }: { job: Ingest }) {
+  const all = Object.values(job.result?.splits ?? {}).reduce((total, samples) => total + samples, 0);
+  return (
+    <span>
+      <strong>{count(all)}</strong> <span class="muted">{all === 1 ? "sample" : "samples"}</span>
+    </span>
+  );
 }
 
 export function Waiting({ job }: { job: Job }) {
@@ -72,7 +87,7 @@ export function JobRow({ job }: { job: Job }) {
           {job.model_version ? <span class="muted"> version {job.model_version}</span> : null}
         </a>
         <span class="muted small clip">
-          {family(job)} on {job.dataset.name}@{job.dataset.version} · <code>{shortId(job.id)}</code>
+          {job.kind === "train" ? `${family(job)} on ${reference(job.dataset)}` : "upload"} · <code>{shortId(job.id)}</code>
         </span>
       </div>
       <div class="standing">

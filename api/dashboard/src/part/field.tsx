@@ -52,8 +52,8 @@ export function Field({ label, name, value, set, hint, error, numeric }: Shared 
   );
 }
 
-/** The same for one of a few words. */
-export function Choice({ label, name, value, set, hint, error, options }: Shared & { options: string[] }) {
+/** The same for one of a few words; `empty` says what choosing none of them means. */
+export function Choice({ label, name, value, set, hint, error, options, empty }: Shared & { options: string[]; empty?: string }) {
   const id = useId();
   return (
     <Frame id={id} label={label} {...(hint ? { hint } : {})} error={error}>
@@ -67,7 +67,7 @@ export function Choice({ label, name, value, set, hint, error, options }: Shared
       >
         {options.map((option) => (
           <option key={option} value={option}>
-            {option}
+            {option || empty}
           </option>
         ))}
       </select>

@@ -1,26 +1,32 @@
-/** Asking a model about a picture; only the newest question counts. */
+/** Asking a model; only the newest question counts. */
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { asProblem, call, type Problem } from "../http";
 import type { Prediction } from "../wire";
-import { png } from "./picture";
 
 const WAIT_MS = 60;
 
-export interface Guess {
+export interface Guess<Question> {
   prediction: Prediction | null;
   problem: Problem | null;
-  /** The picture that was asked about: while it is not the one on the board, a newer answer is on its way. */
-  rows: number[][] | null;
+  /** What was asked about: while it is not what is on the desk, a newer answer is on its way. */
+  about: Question | null;
 }
 
-/** The answer for `rows` (grey values), or nothing for an empty board. While one draws, at most one question is out. */
-export function useGuess(model: string, rows: number[][] | null): Guess {
-  const guess = useSignal<Guess>({ prediction: null, problem: null, rows: null });
+/**
+ * The answer for a question, or nothing for none. `body` makes the request's body of it, whose type says what it is.
+ * While one draws or types, at most one question is out.
+ */
+export function useGuess<Question>(
+  model: string,
+  question: Question | null,
+  body: (question: Question) => Blob | Promise<Blob>,
+): Guess<Question> {
+  const guess = useSignal<Guess<Question>>({ prediction: null, problem: null, about: null });
   const abort = useRef<AbortController | null>(null);
   useEffect(() => {
-    if (!rows || !model) {
-      guess.value = { prediction: null, problem: null, rows };
+    if (question === null || !model) {
+      guess.value = { prediction: null, problem: null, about: question };
       return;
     }
     const timer = setTimeout(() => {
@@ -28,12 +34,11 @@ export function useGuess(model: string, rows: number[][] | null): Guess {
       abort.current = mine;
       const ask = async (): Promise<void> => {
         try {
-          const body = await png(rows);
           const path = `/v1/models/${encodeURIComponent(model)}:predict`;
-          const answer = await call<Prediction>(path, { method: "POST", body, signal: mine.signal });
-          if (!mine.signal.aborted) guess.value = { prediction: answer.body, problem: null, rows };
+          const answer = await call<Prediction>(path, { method: "POST", body: await body(question), signal: mine.signal });
+          if (!mine.signal.aborted) guess.value = { prediction: answer.body, problem: null, about: question };
         } catch (error) {
-          if (!mine.signal.aborted) guess.value = { prediction: null, problem: asProblem(error), rows };
+          if (!mine.signal.aborted) guess.value = { prediction: null, problem: asProblem(error), about: question };
         }
       };
       void ask();
@@ -42,6 +47,6 @@ export function useGuess(model: string, rows: number[][] | null): Guess {
       clearTimeout(timer);
       abort.current?.abort();
     };
-  }, [model, rows]);
+  }, [model, question]);
   return guess.value;
 }

@@ -30,7 +30,7 @@ function WorkerCard({ worker }: { worker: Worker }) {
       </div>
       {worker.jobs.length ? (
         <p>
-          {"Training "}
+          {"Working on "}
           {worker.jobs.map((id, index) => (
             <>
               {index ? ", " : ""}

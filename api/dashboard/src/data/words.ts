@@ -1,0 +1,27 @@
+/** Data sets in words. */
+import { count, plural } from "../number";
+import type { Dataset } from "../wire";
+
+const colours: Record<number, string> = { 1: "grey", 3: "colour", 4: "colour with transparency" };
+
+/** One sample: "28×28, grey", "7–29 steps of 12 features", "3–256 characters". */
+export function shapeWords({ kind, shape, lengths }: Pick<Dataset, "kind" | "shape" | "lengths">): string {
+  const [first = 0, second = 1, third = 1] = shape;
+  const between = lengths ? `${count(lengths[0])}–${count(lengths[1])}` : null;
+  if (kind === "image") return `${first}×${second}, ${colours[third] ?? `${third} channels`}`;
+  if (kind === "text") return `${between ?? "?"} characters`;
+  return `${between ?? count(first)} steps${second > 1 ? ` of ${count(second)} features` : ""}`;
+}
+
+const order = ["train", "validation", "test"];
+
+/** The splits that a data set has, in the order in which they are used. */
+export const splitsOf = ({ splits }: Pick<Dataset, "splits">): [string, number][] =>
+  order.flatMap((name) => (splits[name] ? [[name, splits[name]] as [string, number]] : []));
+
+export const splitWords = (dataset: Pick<Dataset, "splits">): string =>
+  splitsOf(dataset)
+    .map(([name, samples]) => `${count(samples)} ${name}`)
+    .join(" · ");
+
+export const classWords = ({ classes }: Pick<Dataset, "classes">): string => plural(classes.length, "class", "classes");

@@ -1,0 +1,42 @@
+import type { ComponentChildren } from "preact";
+import { family, reference } from "../jobs/row";
+import { count, percent } from "../number";
+import { ended } from "../part/status";
+import { href } from "../route";
+import { Ago, Took, Until } from "../time";
+import type { Job } from "../wire";
+
+type Fact = [string, ComponentChildren];
+
+function what(job: Job): Fact[] {
+  const made: Fact[] = job.dataset
+    ? [["Data set", <a href={href(["data", reference(job.dataset)])}>{reference(job.dataset)}</a>]]
+    : [["Data set", job.kind === "ingest" ? job.ingest.dataset : "–"]];
+  if (job.kind === "train") made.push(["Network", `${family(job)}, ${count(job.parameters)} parameters`]);
+  else if (job.ingest.source) made.push(["Source", job.ingest.source]);
+  return made;
+}
+
+export function Facts({ job }: { job: Job }) {
+  const facts: Fact[] = [...what(job), ["Submitted", <Ago at={job.created_at} />]];
+  if (job.started_at) facts.push([ended(job) ? "Took" : "Running for", <Took from={job.started_at} to={job.finished_at} />]);
+  if (job.status === "running" && job.estimated_finish) facts.push(["Done", <Until at={job.estimated_finish} />]);
+  if (job.worker) facts.push(["Worker", <a href={href(["workers"])}>{job.worker.slice(-8)}</a>]);
+  if (job.kind === "train" && job.threads) facts.push(["Threads", count(job.threads)]);
+  if (job.attempt > 1) facts.push(["Attempt", `${job.attempt} of at most ${job.max_attempts}`]);
+  if (job.model) {
+    const version = job.model_version ? ` version ${job.model_version}` : "";
+    facts.push(["Model", <a href={href(["models", job.model])}>{job.model + version}</a>]);
+  }
+  if (job.kind === "train" && job.result?.test) facts.push(["Test accuracy", <strong>{percent(job.result.test.accuracy)}</strong>]);
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
