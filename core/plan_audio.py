@@ -31,5 +31,5 @@ def frames(spec: TrainSpec, sample: Sample) -> Frames:
 
 
 def held_bytes(shape: Shape, recordings: int) -> int:
-    """What the frames of all recordings take in memory beside the data set: each is padded to ``shape``, the longest."""
+    """What the frames of all recordings take in memory beside the data set: padded to ``shape``, the longest."""
     return recordings * math.prod(shape) * BYTES

@@ -38,7 +38,7 @@ def read(unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
     for member in unpacked.members:
         groups.setdefault(_group(member), []).append(member)
     present = [group for group in _READ_AS[work.options.kind] if group in groups]
-    files = [group for group in ("images", "audio") if group in present]
+    files = [group for group in present if group in ("images", "audio")]
     if len(files) == 1 and "idx" not in present and "npz" not in present:
         present = files  # lists and explanations beside them are not read
     elif len(present) > 1 and "texts" in present:
