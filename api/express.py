@@ -166,6 +166,7 @@ def dataset(row: Dataset) -> objects.Dataset:
         "created_at": row.created_at,
         "shape": row.shape,
         "lengths": row.lengths,
+        "rate": row.rate,
         "dtype": row.dtype,
         "classes": row.classes,
         "splits": row.splits,

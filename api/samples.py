@@ -14,9 +14,9 @@ from core.db import Database
 from core.errors import NotFound
 from core.tables import Dataset
 
-_TYPES = {"U8": np.uint8, "F32": np.float32, "I64": np.int64}
+_TYPES = {"U8": np.uint8, "F32": np.float32, "I64": np.int64, "I16": np.int16}
 Value = NDArray[Any] | str
-"""A sample: an image [H, W, C], a series [T, F], or a text."""
+"""A sample: an image [H, W, C], a series [T, F], a recording int16 [n], or a text."""
 
 
 class Samples:
@@ -31,21 +31,31 @@ class Samples:
 
     def read(self, first: int, count: int) -> list[tuple[str, Value]]:
         """(class, sample) of ``count`` samples from index ``first`` on; fewer where the split ends."""
-        targets = self._rows("targets", first, count)
-        labels = [str(self._dataset.classes[target]) for target in targets]
-        return list(zip(labels, self._values(first, len(targets)), strict=True))
+        labels = self._labels(first, count)
+        return list(zip(labels, self._values(first, len(labels)), strict=True))
+
+    def seconds(self, first: int, count: int) -> list[tuple[str, float]]:
+        """(class, duration) of recordings, whose values are not read."""
+        assert self._dataset.rate is not None
+        labels = self._labels(first, count)
+        ends = self._rows("offsets", first, len(labels) + 1)
+        return list(zip(labels, (np.diff(ends) / self._dataset.rate).tolist(), strict=True))
+
+    def _labels(self, first: int, count: int) -> list[str]:
+        return [str(self._dataset.classes[target]) for target in self._rows("targets", first, count)]
 
     def _values(self, first: int, count: int) -> list[Value]:
         if not count:
             return []
-        if self._dataset.kind != "text":
+        if self._dataset.kind not in ("text", "audio"):
             values = self._rows("inputs", first, count)
             if f"{self._split}.lengths" not in self._header:
                 return list(values)
             return [one[:end] for one, end in zip(values, self._rows("lengths", first, count), strict=True)]
         ends = self._rows("offsets", first, count + 1)
-        text = self._rows("text", int(ends[0]), int(ends[-1] - ends[0])).tobytes()
-        return [text[a - ends[0] : b - ends[0]].decode() for a, b in pairwise(ends)]
+        joined = self._rows(self._dataset.kind, int(ends[0]), int(ends[-1] - ends[0]))
+        pieces = [joined[a - ends[0] : b - ends[0]] for a, b in pairwise(ends)]
+        return [one if self._dataset.kind == "audio" else one.tobytes().decode() for one in pieces]
 
     def _rows(self, name: str, first: int, count: int) -> NDArray[Any]:
         """Rows [first, first + count) of a tensor, or as many as there are."""

@@ -6,7 +6,7 @@ Validation, estimates, the table of layers, the ``nn.Module`` and the ONNX graph
 from dataclasses import dataclass
 from typing import Any
 
-from core import plan_augment
+from core import plan_audio, plan_augment
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import Layer, PlanError, Sample, Shape
 from core.specs import Data, TrainSpec
@@ -81,14 +81,17 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
         )
     if spec.data.normalise == "unit" and sample.kind != "image":
         raise PlanError("#/data/normalise", "unit scales pixels; leave normalise out, or use none")
-    _check_text_options(spec.data, sample)
-    shape = network_input(sample, spec.data)
+    if spec.data.normalise == "recording" and sample.kind != "audio":
+        raise PlanError("#/data/normalise", "recording is for recordings; leave normalise out")
+    _check_options(spec.data, sample)
+    shape = network_input(sample, spec)
     if spec.data.augment is not None:
         plan_augment.check(spec.data.augment, sample.kind, shape)
     text = sample.kind == "text"
     vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if text else 0
     layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.classes, vocabulary).layers)
-    plan = Plan(layers, shape, sample.classes, text or sample.lengths is not None)
+    varies = sample.lengths is not None and len(shape) != 3  # a cnn reads recordings of one length
+    plan = Plan(layers, shape, sample.classes, text or varies)
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):
         if number > _MOST:
             raise PlanError("#/network", f"the network would have {number:,} {name}; make its layers smaller")
@@ -100,13 +103,15 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
     return plan
 
 
-def _check_text_options(data: Data, sample: Sample) -> None:
-    """Options of texts would do nothing to other samples, which nobody who gives them expects."""
-    if sample.kind == "text":
-        if data.resize is not None:
-            raise PlanError("#/data/resize", "only images can be resized; leave resize out")
-        return
+def _check_options(data: Data, sample: Sample) -> None:
+    """Options of texts or recordings would do nothing to other samples, which nobody who gives them expects."""
+    if sample.kind == "text" and data.resize is not None:
+        raise PlanError("#/data/resize", "only images can be resized; leave resize out")
     usual = Data()
-    for name in ("tokens", "vocabulary", "max_length", "lowercase", "nfc"):
-        if getattr(data, name) != getattr(usual, name):
-            raise PlanError(f"#/data/{name}", f"{name} is for texts, and these samples are {sample.kind}; leave it out")
+    texts = ("tokens", "vocabulary", "max_length", "lowercase", "nfc")
+    for kind, name, options in (("text", "texts", texts), ("audio", "recordings", plan_audio.OPTIONS)):
+        for option in options:
+            if sample.kind != kind and getattr(data, option) != getattr(usual, option):
+                raise PlanError(
+                    f"#/data/{option}", f"{option} is for {name}, and these samples are {sample.kind}; leave it out"
+                )

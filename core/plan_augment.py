@@ -6,6 +6,7 @@ from core.specs import Augment
 _OF_KIND = {
     "image": ("flip", "shift", "rotate", "cutout", "brightness", "contrast", "noise", "fill"),
     "series": ("time_shift", "time_mask", "scale", "noise", "fill"),
+    "audio": ("time_shift", "time_mask", "scale", "noise", "fill"),
 }
 
 

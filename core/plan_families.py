@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from core.plan_audio import frames
 from core.plan_layers import MONOTONE, PlanError, Sample, Sequence, Shape
-from core.specs import Cnn, ConvStage, Data, Network, Rnn
+from core.specs import Cnn, ConvStage, Network, Rnn, TrainSpec
 
 Layout = Callable[[Network, Shape, int, int], Sequence]
 """(network, input shape, classes, token ids) -> its layers; token ids is 0 where there are none."""
@@ -20,16 +21,22 @@ def family(name: str) -> Callable[[Layout], Layout]:
     return register
 
 
-def network_input(sample: Sample, data: Data) -> Shape:
+def network_input(sample: Sample, spec: TrainSpec) -> Shape:
     """The shape of one sample after preprocessing; of what varies in length, the longest that may come."""
+    data = spec.data
     if sample.kind == "text":
         bytes_a_character = 4 if data.tokens == "byte" else 1
         most = data.text_length if sample.lengths is None else bytes_a_character * max(1, sample.lengths[1])
         return (min(data.text_length, most),)
+    if data.resize is not None and sample.kind != "image":
+        raise PlanError("#/data/resize", "only images can be resized; leave resize out")
+    if sample.kind == "audio":
+        assert sample.lengths is not None
+        how = frames(spec, sample)
+        count = how.count(sample.lengths[1])
+        return (count, how.mels, 1) if how.fixed else (count, how.mels)
     if data.resize is None:
         return sample.shape
-    if sample.kind != "image":
-        raise PlanError("#/data/resize", "only images can be resized; leave resize out")
     return (data.resize[0], data.resize[1], sample.shape[2])
 
 

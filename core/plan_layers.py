@@ -34,15 +34,17 @@ class Sample:
     """What a data set's row says about its samples: their raw shape and the number of classes.
 
     An image is (height, width, channels), a series (time, features), a text (). ``lengths`` are the shortest and the
-    longest, in steps or characters, where they differ (null for a text: not known). ``vocabulary`` counts the token ids
+    longest, in steps, characters or samples of the signal, where they differ (null for a text: not known); ``rate`` is
+    that of recordings, in Hz, whose shape is () too. ``vocabulary`` counts the token ids
     of texts; null while training has not chosen them yet, which plans for the most that the spec allows.
     """
 
-    kind: Literal["image", "series", "text"]
+    kind: Literal["image", "series", "text", "audio"]
     shape: Shape
     classes: int
     lengths: tuple[int, int] | None = None
     vocabulary: int | None = None
+    rate: int | None = None
 
 
 @dataclass(frozen=True)

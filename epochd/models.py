@@ -69,6 +69,7 @@ class ModelCalls(Calls):
         inputs: Sequence[Any] | None = None,
         *,
         image: bytes | str | os.PathLike[str] | None = None,
+        audio: bytes | str | os.PathLike[str] | None = None,
         top: int | None = None,
     ) -> Prediction:
         """Ask a model (``name``, ``name@alias`` or ``name:version``).
@@ -76,23 +77,25 @@ class ModelCalls(Calls):
         Args:
             inputs: raw samples: nested lists in the data set's shape (pixels 0-255), or strings for a model of texts.
             image: instead of ``inputs``, one PNG, JPEG, BMP or WebP image: its bytes, or the path of a file.
+            audio: instead of ``inputs``, one WAV, FLAC, OGG or MP3 recording: its bytes, or the path of a file.
             top: keep only the ``top`` largest probabilities of each answer.
 
         Raises:
-            ValueError: not exactly one of ``inputs`` and ``image`` was given, ``inputs`` is one string and no list, or
-                the image is of no known format.
+            ValueError: not exactly one of ``inputs``, ``image`` and ``audio`` was given, ``inputs`` is one string and
+                no list, or the image or recording is of no known format.
         """
-        if (inputs is None) == (image is None):
-            raise ValueError("give either inputs or image")
+        if sum(given is not None for given in (inputs, image, audio)) != 1:
+            raise ValueError("give one of inputs, image and audio")
         if isinstance(inputs, str):
             raise ValueError("inputs is a list of samples: put the text into a list")
         path, params = f"/v1/models/{quote(model, safe='@:')}:predict", {"top": top}
-        if image is None:
+        file = image if image is not None else audio
+        if file is None:
             body = {"inputs": list(inputs or ())}
             answer = self._transport.json("POST", path, params=params, body=body, repeatable=True)
         else:
-            content = image if isinstance(image, bytes) else Path(image).read_bytes()
-            headers = {"Content-Type": image_type(content)}
+            content = file if isinstance(file, bytes) else Path(file).read_bytes()
+            headers = {"Content-Type": image_type(content) if image is not None else audio_type(content)}
             answer = self._transport.json(
                 "POST", path, params=params, content=content, headers=headers, repeatable=True
             )
@@ -115,3 +118,21 @@ def image_type(content: bytes) -> str:
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         return "image/webp"
     raise ValueError("this is not a PNG, JPEG, BMP or WebP image")
+
+
+def audio_type(content: bytes) -> str:
+    """The media type of a recording, by its first bytes.
+
+    Raises:
+        ValueError: it is none of WAV, FLAC, OGG and MP3.
+    """
+    if content.startswith(b"RIFF") and content[8:12] == b"WAVE":
+        return "audio/wav"
+    if content.startswith(b"fLaC"):
+        return "audio/flac"
+    if content.startswith(b"OggS"):
+        return "audio/ogg"
+    # a frame of MPEG audio begins with eleven bits that are set
+    if content.startswith(b"ID3") or (content[:1] == b"\xff" and content[1:2] >= b"\xe0"):
+        return "audio/mpeg"
+    raise ValueError("this is not a WAV, FLAC, OGG or MP3 recording")

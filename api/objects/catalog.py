@@ -17,8 +17,8 @@ class DatasetRef(TypedDict):
 class Dataset(TypedDict):
     """An immutable version of a dataset; ``shape`` is that of one raw sample.
 
-    ``lengths`` is [shortest, longest] where samples differ in length, else null. ``findings`` is what its ingest saw;
-    null for what is built in.
+    ``lengths`` is [shortest, longest] where samples differ in length, else null; ``rate`` is that of recordings, in Hz.
+    ``findings`` is what its ingest saw; null for what is built in.
     """
 
     object: Literal["dataset"]
@@ -29,6 +29,7 @@ class Dataset(TypedDict):
     created_at: datetime
     shape: list[int]
     lengths: list[int] | None
+    rate: int | None
     dtype: str
     classes: list[str]
     splits: dict[str, int]
@@ -39,12 +40,16 @@ class Dataset(TypedDict):
 
 
 class Sample(TypedDict):
-    """One raw sample; ``values`` are nested lists of its shape (a single channel is left out), or a text."""
+    """One raw sample; ``values`` are nested lists of its shape (a single channel is left out), or a text.
+
+    Of a recording they are null, and ``seconds`` says how long it is; of all else ``seconds`` is null.
+    """
 
     object: Literal["sample"]
     index: int
     label: str
-    values: list[Any] | str
+    values: list[Any] | str | None
+    seconds: float | None
 
 
 class Model(TypedDict):

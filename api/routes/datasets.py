@@ -1,8 +1,12 @@
 """Datasets: which there are, what is in them, and deleting those that nobody uses."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
+from numpy.typing import NDArray
 from sqlalchemy import select
 
 from api import express, objects
@@ -12,7 +16,8 @@ from api.paging import LINK, IdCursor, Limit, NumberCursor, Page, page
 from api.samples import Samples, Value
 from core import blobs
 from core.catalog import datasets
-from core.encode import image
+from core.db import Database
+from core.encode import audio, image
 from core.errors import NotFound
 from core.specs import NAME_PATTERN
 from core.tables import Dataset
@@ -75,48 +80,86 @@ def list_samples(
     limit: Limit = 20,
     after: NumberCursor = None,
 ) -> Response:
-    """Raw samples of a split, by their index in it."""
+    """Raw samples of a split, by their index in it; of recordings only how long they are."""
     with database.reading() as session:
         row = datasets.find(session, caller.tenant, dataset)
     first = 0 if after is None else int(after) + 1
-    found = Samples(database, row, split).read(first, limit + 1)
-    shown = [_sample(index, label, value) for index, (label, value) in enumerate(found, first)]
+    samples = Samples(database, row, split)
+    if row.kind == "audio":
+        clips = samples.seconds(first, limit + 1)
+        shown = [_sample(index, label, None, seconds) for index, (label, seconds) in enumerate(clips, first)]
+    else:
+        found = samples.read(first, limit + 1)
+        shown = [_sample(index, label, value) for index, (label, value) in enumerate(found, first)]
     return page(request, shown, limit, [str(one["index"]) for one in shown])
 
 
-def _sample(index: int, label: str, value: Value) -> dict[str, Any]:
-    if isinstance(value, str):
-        return {"object": "sample", "index": index, "label": label, "values": value}
-    shown = value[..., 0] if value.shape[-1] == 1 else value
-    return {"object": "sample", "index": index, "label": label, "values": shown.tolist()}
+def _sample(index: int, label: str, value: Value | None, seconds: float | None = None) -> dict[str, Any]:
+    if isinstance(value, np.ndarray):
+        value = value[..., 0].tolist() if value.shape[-1] == 1 else value.tolist()
+    return {"object": "sample", "index": index, "label": label, "values": value, "seconds": seconds}
 
 
-PNG = {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
-PICTURE = documented(None, "not_found", also=NOT_MODIFIED, description="The picture, pixel for pixel.")
-PICTURE[200].update(PNG)
+def _file(kind: str, description: str) -> dict[int | str, dict[str, Any]]:
+    """The answers of a route that gives one sample as a file."""
+    answers = documented(None, "not_found", also=NOT_MODIFIED, description=description)
+    answers[200]["content"] = {kind: {"schema": {"type": "string", "format": "binary"}}}
+    return answers
 
 
-@router.get("/{dataset}/samples/{index}/image", responses=PICTURE, response_class=Response)
+Index = Annotated[int, Path(ge=0, le=2**53)]
+
+
+@router.get(
+    "/{dataset}/samples/{index}/image",
+    responses=_file("image/png", "The picture, pixel for pixel."),
+    response_class=Response,
+)
 def get_sample_image(
-    request: Request,
-    dataset: str,
-    index: Annotated[int, Path(ge=0, le=2**53)],
-    caller: Caller,
-    database: DatabaseDep,
-    split: Split = "test",
+    request: Request, dataset: str, index: Index, caller: Caller, database: DatabaseDep, split: Split = "test"
 ) -> Response:
     """One sample of images as a PNG."""
     with database.reading() as session:
         row = datasets.find(session, caller.tenant, dataset)
     if row.kind != "image":
         raise NotFound(f"the samples of {row.name} are no images")
+    return _sample_file(request, dataset, row, split, index, database, image.png, "image/png")
+
+
+@router.get(
+    "/{dataset}/samples/{index}/audio",
+    responses=_file("audio/wav", "The recording, sample for sample: 16 bits, mono."),
+    response_class=Response,
+)
+def get_sample_audio(
+    request: Request, dataset: str, index: Index, caller: Caller, database: DatabaseDep, split: Split = "test"
+) -> Response:
+    """One sample of recordings as a WAV file."""
+    with database.reading() as session:
+        row = datasets.find(session, caller.tenant, dataset)
+    if row.rate is None:
+        raise NotFound(f"the samples of {row.name} are no recordings")
+    return _sample_file(request, dataset, row, split, index, database, partial(audio.wav, rate=row.rate), "audio/wav")
+
+
+def _sample_file(
+    request: Request,
+    reference: str,
+    row: Dataset,
+    split: str,
+    index: int,
+    database: Database,
+    encode: Callable[[NDArray[Any]], bytes],
+    kind: str,
+) -> Response:
+    """A sample as a file; it never changes, but another version may be the newest."""
     found = Samples(database, row, split).read(index, 1)
     if not found:
         raise NotFound(f"the {split} split of {row.name} has no sample {index}")
     tag = f'"{row.sha256[:32]}-{split}-{index}"'
-    headers = {"ETag": tag, "Cache-Control": "private, max-age=31536000, immutable" if "@" in dataset else "no-cache"}
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=31536000, immutable" if "@" in reference else "no-cache"}
     if matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
-    _, pixels = found[0]
-    assert not isinstance(pixels, str)
-    return Response(image.png(pixels), 200, headers, "image/png")
+    _, values = found[0]
+    assert not isinstance(values, str)
+    return Response(encode(values), 200, headers, kind)

@@ -1,4 +1,4 @@
-"""The bodies that ``:predict`` reads, checked against what the model expects: JSON rows, one image file or one text."""
+"""The bodies that ``:predict`` reads, checked against the model: JSON rows, one image, one recording or one text."""
 
 import re
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from core.encode import Preprocessing, image
 from core.errors import Invalid, UnsupportedMedia
 
 IMAGES = ("image/png", "image/jpeg", "image/bmp", "image/webp")
+AUDIO = ("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg")
 TEXT = "text/plain"
 MOST_INPUTS = 4096
 
@@ -17,7 +18,8 @@ Rows = list[float | list[float | list[float]]] | str
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
-    """``{"inputs": [sample, ...]}``; a sample is an image's rows of pixels (of channels), a series, or a text."""
+    """``{"inputs": [sample, ...]}``; a sample is an image's rows of pixels (of channels), a series, a
+    recording's samples, or a text."""
 
     inputs: Annotated[list[Rows], msgspec.Meta(min_length=1, max_length=MOST_INPUTS)]
 
@@ -25,6 +27,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
 _READS = {
     "image": "this model reads images: send one as it is, or application/json with {'inputs': [...]}",
     "series": "this model reads sequences of numbers: send application/json with {'inputs': [...]}",
+    "audio": "this model reads recordings: send one as it is, or application/json with {'inputs': [...]}",
     "text": "this model reads texts: send text/plain, or application/json with {'inputs': ['...']}",
 }
 _DECODER = msgspec.json.Decoder(Body)
@@ -38,10 +41,10 @@ def media_type(header: str) -> str:
         UnsupportedMedia: not one that is read here.
     """
     kind = header.partition(";")[0].strip().lower()
-    if kind not in ("application/json", TEXT, *IMAGES):
+    if kind not in ("application/json", TEXT, *IMAGES, *AUDIO):
         raise UnsupportedMedia(
-            f"send application/json with {{'inputs': [...]}}, one image ({', '.join(IMAGES)}) or one text ({TEXT}),"
-            f" not {kind!r}"
+            f"send application/json with {{'inputs': [...]}}, one image ({', '.join(IMAGES)}), one recording "
+            f"({', '.join(AUDIO)}) or one text ({TEXT}), not {kind!r}"
         )
     return kind
 
@@ -51,14 +54,16 @@ def read(kind: str, data: bytes, preprocessing: Preprocessing) -> NDArray[Any]:
 
     Raises:
         Invalid: the body is not that, or does not fit the model; points at the input.
-        UnsupportedMedia: an image or a text for a model that reads none.
+        UnsupportedMedia: an image, a recording or a text for a model that reads none.
     """
     if kind != "application/json":
-        if preprocessing.kind != ("text" if kind == TEXT else "image"):
+        if preprocessing.kind != ("text" if kind == TEXT else "audio" if kind in AUDIO else "image"):
             raise UnsupportedMedia(_READS[preprocessing.kind])
         if kind == TEXT:
             return _samples([_text(data)], preprocessing)
         try:
+            if kind in AUDIO:
+                return preprocessing.from_recording(data)
             return image.decode(data, preprocessing.shape)[None]
         except ValueError as error:
             raise Invalid(str(error)) from None

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.answers import problems
-from api.serving.bodies import IMAGES, MOST_INPUTS, TEXT
+from api.serving.bodies import AUDIO, IMAGES, MOST_INPUTS, TEXT
 from api.serving.predict import PATH
 
 _NUMBER = {"type": "number"}
@@ -18,7 +18,8 @@ BODY = {
             "minItems": 1,
             "maxItems": MOST_INPUTS,
             "description": "Raw samples as the dataset has them: an image's rows of pixels from 0 to 255 (or of"
-            " channels), a series' numbers (or rows of features), or a text. Images have one shape; series may differ"
+            " channels), a series' numbers (or rows of features), a recording's samples from -32768 to 32767 at the"
+            " dataset's rate, or a text. Images have one shape; series may differ"
             " in length where those of the dataset do, up to 4 times its longest.",
             "items": {"anyOf": [{"type": "array", "items": {"anyOf": [_NUMBER, _ROW]}}, {"type": "string"}]},
         }
@@ -50,7 +51,7 @@ OPERATION: dict[str, Any] = {
         "content": {
             "application/json": {"schema": BODY},
             TEXT: {"schema": {"type": "string"}},
-            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in IMAGES},
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (*IMAGES, *AUDIO)},
         },
     },
     "responses": {

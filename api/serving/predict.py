@@ -25,7 +25,7 @@ from core.errors import EpochdError, Invalid, Overloaded
 
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
-"""JSON and texts up to this size are read in the event loop; larger ones and images in a thread."""
+"""JSON and texts up to this size are read in the event loop; larger ones, images and recordings in a thread."""
 _ENCODER = msgspec.json.Encoder()
 _HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
@@ -69,7 +69,7 @@ class Predict:
         loaded = await self._versions.get(caller.tenant, scope["path_params"]["reference"])
         data = await _body(receive)
         version = loaded.version
-        if kind not in bodies.IMAGES and len(data) <= SMALL_BYTES:
+        if kind not in (*bodies.IMAGES, *bodies.AUDIO) and len(data) <= SMALL_BYTES:
             samples = bodies.read(kind, data, version.preprocessing)
         else:
             samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)

@@ -19,7 +19,7 @@ class NewDataset:
     """A dataset whose blob is stored already."""
 
     name: str
-    kind: Literal["image", "series", "text"]
+    kind: Literal["image", "series", "text", "audio"]
     shape: list[int]
     dtype: str
     classes: list[str]
@@ -28,6 +28,7 @@ class NewDataset:
     size: int
     sha256: str
     lengths: list[int] | None = None
+    rate: int | None = None
     findings: dict[str, Any] | None = None
 
 

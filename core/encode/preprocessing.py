@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.encode import image, ragged, series, text
+from core.encode import audio, image, ragged, series, text
+from core.encode.audio import Frames
 from core.encode.text import Tokens
 
 LONGER = 4
@@ -19,7 +20,10 @@ LONGER = 4
 class Preprocessing:
     """Resize (images), then ``(x - mean) / std`` channel by channel, or feature by feature, in float32; texts as ids.
 
-    ``shape`` is the raw sample, image (height, width, channels), series (time, features) or text (); ``resized`` the
+    Recordings become frames of as many features as there are mels, which are normalised like a series.
+
+    ``shape`` is the raw sample, image (height, width, channels), series (time, features), text () or
+    recording (samples), of which it is the longest; ``resized`` the
     network's [height, width] or null. ``variable``: sequences of several lengths, of which ``shape`` has the longest.
     """
 
@@ -31,6 +35,7 @@ class Preprocessing:
     std: tuple[float, ...]
     variable: bool = False
     tokens: Tokens | None = None
+    frames: Frames | None = None
 
     @classmethod
     def fit(
@@ -68,6 +73,22 @@ class Preprocessing:
         """Texts have no numbers to normalise; ``tokens`` says how they become ids."""
         return cls("text", (), None, "none", (), (), variable=True, tokens=tokens)
 
+    @classmethod
+    def of_recordings(cls, recordings: NDArray[Any], frames: Frames, normalise: str, longest: int) -> Self:
+        """Choose the numbers from the training split's recordings, int16 [n_i]; fillings of silence do not count.
+
+        They are rounded: machines may differ in the last bits of a Fourier transform.
+        """
+        mean, std = [0.0] * frames.mels, [1.0] * frames.mels
+        if normalise in ("standard", "recording"):
+            values = np.concatenate(list(replace(frames, fixed=False).encode(recordings)))
+            for mel in range(frames.mels):
+                mean[mel], spread = (round(one, 6) for one in _of_numbers(values[:, mel]))
+                std[mel] = spread if spread > 0 else 1.0
+        return cls(
+            "audio", (longest,), None, normalise, tuple(mean), tuple(std), variable=not frames.fixed, frames=frames
+        )
+
     @property
     def output_shape(self) -> tuple[int, ...]:
         """One sample of network input."""
@@ -80,10 +101,31 @@ class Preprocessing:
         """
         if self.tokens is not None:
             return text.from_rows(rows)
+        if self.frames is not None:
+            return self.cut(audio.from_rows(rows))
         if self.variable:
             return series.from_ragged_rows(rows, self.shape[1], LONGER * self.shape[0])
         read = image.from_rows if self.kind == "image" else series.from_rows
         return read(rows, self.shape)
+
+    def from_recording(self, data: bytes) -> NDArray[Any]:
+        """The one recording of a WAV, FLAC, OGG or MP3 file, as ``from_rows`` gives it; ValueError: it is none."""
+        assert self.frames is not None
+        recording, _ = audio.decode(data, self.frames.rate)
+        return self.cut(ragged.collect([recording]))
+
+    def cut(self, recordings: NDArray[Any]) -> NDArray[Any]:
+        """What is read of recordings. ValueError: they are too long for a network that reads all."""
+        assert self.frames is not None
+        if self.frames.most is not None:
+            return ragged.collect([one[: self.frames.most] for one in recordings])
+        longest = max(map(len, recordings))
+        if longest > LONGER * self.shape[0]:
+            most, rate = LONGER * self.shape[0] / self.frames.rate, self.frames.rate
+            raise ValueError(
+                f"a recording may be {most:.2f} s long for this model, and this one has {longest / rate:.2f} s"
+            )
+        return recordings
 
     def resize(self, samples: NDArray[Any]) -> NDArray[Any]:
         """The first half of ``apply``: [N, *shape] in the network's size, as training keeps it in memory."""
@@ -97,7 +139,11 @@ class Preprocessing:
 
     def feed(self, samples: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Raw samples as ``from_rows`` gives them -> what the ONNX graph reads, by the names of its inputs."""
-        if not self.variable:
+        if self.frames is not None:
+            samples = self.frames.encode(samples)
+            if self.frames.fixed:
+                return {"input": self._normalise(np.stack(list(samples)))[..., None]}
+        elif not self.variable:
             return {"input": self.apply(samples)}
         padded, lengths = ragged.pad(samples if self.tokens is None else self.tokens.encode(samples))
         return {"input": padded if self.tokens is not None else self._normalise(padded), "lengths": lengths}
@@ -118,6 +164,8 @@ class Preprocessing:
         values = _with_tuples(fields)
         if values.get("tokens") is not None:
             values["tokens"] = Tokens(**_with_tuples(values["tokens"]))
+        if values.get("frames") is not None:
+            values["frames"] = Frames(**values["frames"])
         return cls(**values)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_TYPES = {"int64": "I64", "float32": "F32", "uint8": "U8"}
+_TYPES = {"int64": "I64", "float32": "F32", "uint8": "U8", "int16": "I16"}
 
 
 @dataclass(frozen=True)

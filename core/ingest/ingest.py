@@ -23,7 +23,8 @@ from core.specs import IngestOptions
 class Ingested:
     """A data set file was written.
 
-    ``manifest``: kind, shape, dtype, classes, source, and ``lengths`` [min, max] where they vary; the file has it too.
+    ``manifest``: kind, shape, dtype, classes, source, ``lengths`` [min, max] where they vary, ``rate`` of recordings;
+    the file has it too.
     ``splits``: samples of train, test, and of validation if the files bring one.
     ``findings``, JSON-able: samples {split: {class: count}}, shape, lengths {min, median, max} where they vary, skipped
     [{file, row?, reason}], ignored_files, single_sample_classes (at most 100 of each of these, and their _total),
@@ -50,11 +51,11 @@ def ingest(
     The file is safetensors: ``{split}.inputs`` (images uint8 [N, H, W, C], series float32 [N, T, F]) and
     ``{split}.targets`` int64 [N]; where lengths vary, zeros follow the end of a series and ``{split}.lengths`` int64
     [N] says where it is; a text set has ``{split}.text`` (UTF-8, one sample after the other) and ``{split}.offsets``
-    int64 [N + 1] instead of inputs.
+    int64 [N + 1] instead of inputs, a set of recordings ``{split}.audio`` int16 and offsets in the same way.
 
     ``limit_bytes`` bounds what archives unpack to, and the samples; ``scratch`` needs room for both and is left as
     it was. ``report(stage, done, total or None)`` is called a few times a second: ``unpacking`` bytes of the uploads,
-    then samples, in ``looking at headers`` (pictures only), ``reading``, ``checking`` and ``writing``.
+    then samples, in ``looking at headers`` (pictures and recordings only), ``reading``, ``checking`` and ``writing``.
 
     Raises:
         Refused: the files make no data set; ``output`` is not written.

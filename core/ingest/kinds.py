@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from core.ingest import idx, images, npz, tables, texts, ts
+from core.ingest import audio, idx, images, npz, tables, texts, ts
 from core.ingest.findings import Refused
 from core.ingest.members import Member
 from core.ingest.names import extension, stem
@@ -12,6 +12,7 @@ from core.ingest.work import Work
 
 _EXTENSIONS = {
     **dict.fromkeys((*images.EXTENSIONS, *images.OTHER_EXTENSIONS), "images"),
+    **dict.fromkeys((*audio.EXTENSIONS, *audio.OTHER_EXTENSIONS), "audio"),
     **dict.fromkeys(tables.EXTENSIONS, "tables"),
     ".npz": "npz",
     ".ts": "ts",
@@ -21,7 +22,8 @@ _READ_AS = {
     "image": ("images", "idx", "npz"),
     "series": ("tables", "ts", "npz"),
     "text": ("tables", "texts"),
-    None: ("images", "idx", "npz", "tables", "ts", "texts"),
+    "audio": ("audio",),
+    None: ("images", "audio", "idx", "npz", "tables", "ts", "texts"),
 }
 """In the order of preference where a container may hold several kinds."""
 _BESIDE = ("license", "licence", "readme", "copying", "authors", "citation", "changelog")
@@ -36,8 +38,9 @@ def read(unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
     for member in unpacked.members:
         groups.setdefault(_group(member), []).append(member)
     present = [group for group in _READ_AS[work.options.kind] if group in groups]
-    if "images" in present and "idx" not in present and "npz" not in present:
-        present = ["images"]  # lists and explanations beside them are not read
+    files = [group for group in present if group in ("images", "audio")]
+    if len(files) == 1 and "idx" not in present and "npz" not in present:
+        present = files  # lists and explanations beside them are not read
     elif len(present) > 1 and "texts" in present:
         present.remove("texts")
     if len(present) != 1:
@@ -46,9 +49,13 @@ def read(unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
     for others in groups.values():
         for member in others:
             work.findings.ignore(member.name)
+    if work.options.test_pattern is not None and present[0] not in ("images", "audio", "texts"):
+        raise Refused("test_pattern is for files that are a sample each; leave it out")
     match present[0]:
         case "images":
             return images.read(chosen, unpacked, work)
+        case "audio":
+            return audio.read(chosen, unpacked, work)
         case "idx":
             return idx.read(chosen, work), []
         case "npz":
@@ -69,7 +76,9 @@ def _group(member: Member) -> str:
         return known
     if idx.is_idx(member):
         return "idx"
-    return "images" if images.is_picture(member) else "other"
+    if images.is_picture(member):
+        return "images"
+    return "audio" if audio.is_recording(member) else "other"
 
 
 def _undecided(members: list[Member], present: list[str], work: Work) -> str:
@@ -80,11 +89,11 @@ def _undecided(members: list[Member], present: list[str], work: Work) -> str:
     if present:
         return (
             f"the upload holds several kinds of containers ({', '.join(present)}; files: {seen}); "
-            "send one, or say which with the option kind (image, series or text)"
+            "send one, or say which with the option kind (image, series, text or audio)"
         )
     wanted = f"no {work.options.kind} samples" if work.options.kind else "nothing that is read"
     return (
-        f"there is {wanted} in the upload (files: {seen}). Read are: png, jpeg, bmp, webp in a folder per class, IDX, "
-        "npz, csv, tsv, jsonl, ts, and txt in a folder per class or one per class"
+        f"there is {wanted} in the upload (files: {seen}). Read are: png, jpeg, bmp, webp, wav, flac, "
+        "ogg, mp3 in a folder per class, IDX, npz, csv, tsv, jsonl, ts, and txt in a folder per class or one per class"
         + ("; the option kind may be wrong" if work.options.kind else "")
     )

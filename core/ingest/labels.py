@@ -1,7 +1,9 @@
 """Files that are a sample each: the class is the name of the folder, or a part of the file's own name."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
+from core.ingest.findings import Refused, shown
 from core.ingest.members import Member
 from core.ingest.names import Pattern, layout
 from core.ingest.samples import bad_label
@@ -40,6 +42,8 @@ def labelled(members: list[Member], unpacked: Unpacked, work: Work) -> tuple[lis
         else:
             found.append(Labelled(member, label, split))
     work.findings.check(len(found))
+    if work.options.test_pattern is not None:
+        found = _held_out(found, work.options.test_pattern, work)
     if pattern is not None:
         work.findings.note(f"a file per sample, its class by the pattern {pattern.pattern}")
         return found, []
@@ -50,3 +54,16 @@ def labelled(members: list[Member], unpacked: Unpacked, work: Work) -> tuple[lis
         work.findings.note("files in folders below a class's folder are of that class")
     declared = [label for folder in unpacked.folders if (label := places.place(folder.strip("/") + "/")[1]) is not None]
     return found, [label for label in declared if bad_label(label) is None]
+
+
+def _held_out(files: list[Labelled], pattern: str, work: Work) -> list[Labelled]:
+    """The files whose names match are of the test split, whatever their folders say."""
+    held = [fnmatchcase(one.member.name.rsplit("/", 1)[-1], pattern) for one in files]
+    if all(held) or not any(held):
+        number = "all files match" if all(held) else "no file matches"
+        raise Refused(
+            f"{number} test_pattern {shown(pattern)!r}, for example {shown(files[0].member.name)!r}; it is compared "
+            "with whole names, without folders: * stands for any text, ? for one character"
+        )
+    work.findings.note(f"the test split is the {sum(held):,} files whose names match {shown(pattern)}")
+    return [Labelled(one.member, one.label, "test" if out else one.split) for one, out in zip(files, held, strict=True)]

@@ -25,12 +25,14 @@ def pack(samples: Samples, arranged: Arranged, output: Path, source: str, work: 
     if samples.kind == "text":
         manifest |= {"shape": [], "dtype": "utf8"}
         lengths = np.array(samples.characters, np.int64)
+    elif samples.kind == "audio":
+        manifest |= {"shape": [], "dtype": "int16", "rate": samples.rate}
     elif samples.kind == "image":
         manifest |= {"shape": list(samples.item), "dtype": "uint8"}
     else:
         manifest |= {"shape": [int(lengths.max()), *samples.item], "dtype": "float32"}
     shortest, longest = int(lengths.min()), int(lengths.max())
-    varying = samples.kind == "text" or shortest < longest
+    varying = samples.kind in ("text", "audio") or shortest < longest
     if varying:
         manifest["lengths"] = [shortest, longest]
         middle = int(np.sort(lengths)[len(lengths) // 2])
@@ -60,10 +62,11 @@ def _inputs(
 ) -> tuple[Tensor, list[Tensor]]:
     """The tensor of the values, and those that say where each sample ends."""
     count, lengths = int(mask.sum()), samples.lengths
-    if samples.kind == "text":
+    if samples.kind in ("text", "audio"):
         offsets = np.concatenate([[0], np.cumsum(lengths[mask])]).astype(np.int64)
         pieces = _pieces(samples, mask, _joined, work)
-        return Tensor(f"{split}.text", "uint8", (int(offsets[-1]),), pieces), [_integers(f"{split}.offsets", offsets)]
+        values = Tensor(f"{split}.{samples.kind}", str(samples.dtype), (int(offsets[-1]),), pieces)
+        return values, [_integers(f"{split}.offsets", offsets)]
     if varying:
         longest = int(lengths.max())
         pieces = _pieces(samples, mask, lambda chunk, keep: _padded(chunk, keep, longest), work)

@@ -32,13 +32,18 @@ class Chunk:
 
 
 class Samples:
-    """A sample is one or more items: an image is one [H, W, C], a series one [F] per step, a text one byte per byte.
+    """A sample is one or more items: an image is one [H, W, C], a series one [F] per step, a text one byte per byte,
+    a recording one number per sample of its signal.
 
     The samples stay in the order in which they are added.
     """
 
-    def __init__(self, work: Work, kind: Literal["image", "series", "text"], item: tuple[int, ...], dtype: str) -> None:
+    def __init__(
+        self, work: Work, kind: Literal["image", "series", "text", "audio"], item: tuple[int, ...], dtype: str
+    ) -> None:
         self.kind, self.item, self.dtype = kind, item, np.dtype(dtype)
+        self.rate: int | None = None
+        """Of recordings, in Hz."""
         self.expected: int | None = None
         """How many samples there will be, where that is known before reading."""
         self._work = work

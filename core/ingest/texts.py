@@ -16,7 +16,11 @@ def read(members: list[Member], unpacked: Unpacked, work: Work) -> tuple[Samples
     """The texts, and the classes that folders name."""
     samples = Samples(work, "text", (), "uint8")
     places = layout(member.name for member in members)
-    if work.options.pattern is None and len({places.place(member.name)[1] for member in members}) < 2:
+    if (
+        work.options.pattern is None
+        and work.options.test_pattern is None
+        and len({places.place(member.name)[1] for member in members}) < 2
+    ):
         _read_lines(sorted(members, key=lambda member: member.name), samples, bool(places.splits), work)
         return samples, []
     files, declared = labelled(members, unpacked, work)

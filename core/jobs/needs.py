@@ -8,9 +8,9 @@ from core.tables import Dataset
 
 def memory(request: TrainJob, dataset: Dataset, made: Plan, batch_size: int | None = None) -> Memory:
     """Of a job on its dataset; ``batch_size`` instead of the one that was asked for, if it is given."""
-    # what training holds of a text are its token ids
-    shape, resize = made.input if dataset.kind == "text" else tuple(dataset.shape), request.data.resize
-    samples = Samples.of(dataset.kind, shape, resize, dataset.splits, dataset.size)
+    # what training holds of a text are its token ids, and of a recording its frames
+    held = made.input if dataset.kind in ("text", "audio") else tuple(dataset.shape)
+    samples = Samples.of(dataset.kind, held, request.data.resize, dataset.splits, dataset.size)
     return needed(made, request, samples, batch_size)
 
 

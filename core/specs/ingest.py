@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from core.specs.base import NO_NUL, Name, Spec
 
-Kind = Literal["image", "series", "text"]
+Kind = Literal["image", "series", "text", "audio"]
 Side = Annotated[int, Field(ge=1, le=4096)]
 
 
@@ -29,6 +29,11 @@ class IngestOptions(Spec):
     """Tables: the column of the text; null: ``text``, ``sentence``, ``message``, or the only other column."""
     pattern: Annotated[str, StringConstraints(min_length=7, max_length=128, pattern=NO_NUL)] | None = None
     """The class is part of each file's name, e.g. ``{label}_{rest}``; null: it is the name of the file's folder."""
+    test_pattern: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=NO_NUL)] | None = None
+    """Files whose names match are the test split, e.g. ``*_theo_*``: ``*`` is any text, ``?`` one character, ``[ab]``
+    one of these. For files that are a sample each; folders do not count."""
+    rate: Annotated[int, Field(ge=1000, le=192_000)] | None = None
+    """Recordings are resampled to so many Hz; null: they must all have one rate."""
 
     @model_validator(mode="after")
     def _choices_agree(self) -> Self:

@@ -14,8 +14,10 @@ class Data(Spec):
 
     resize: list[Annotated[int, Field(ge=1, le=4096)]] | None = Field(default=None, min_length=2, max_length=2)
     """[height, width] in pixels, bilinear; null keeps the data set's own size."""
-    normalise: Literal["none", "unit", "standard"] = "standard"
-    """none: raw; unit: pixels as 0-1; standard: zero mean and unit deviation over the training split."""
+    normalise: Literal["none", "unit", "standard", "recording"] = "standard"
+    """none: raw; unit: pixels as 0-1; standard: zero mean and unit deviation over the training split; recording:
+    the same, after the mean of each recording has been taken away from it, band by band (loudness and microphone then
+    matter less)."""
     validation: float = Field(default=0.1, gt=0, le=0.5)
     """Share of the training split held out, stratified by class and drawn by ``seed``.
 
@@ -32,6 +34,17 @@ class Data(Spec):
     """Texts are brought into lower case."""
     nfc: bool = True
     """Texts are brought into Unicode's composed form (NFC), so that an accent is written one way."""
+
+    mels: int = Field(default=40, ge=1, le=256)
+    """Numbers of each frame of a recording: the logarithm of its power in so many bands, equally wide to the ear."""
+    window_ms: float = Field(default=25.0, ge=1, le=1000)
+    """What of a recording goes into one frame."""
+    hop_ms: float = Field(default=10.0, ge=1, le=1000)
+    """From the beginning of a frame to that of the next one."""
+    max_seconds: float | None = Field(default=None, gt=0, le=600)
+    """How much of a recording is read; what is behind is cut off, in training and in predictions. A cnn reads exactly
+    so much, with silence behind shorter recordings; null: the longest of the data set, but at most 2 seconds. null for
+    an rnn: all."""
 
     augment: Augment | None = None
     """Random changes of the training samples; serving makes none."""

@@ -19,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase
 STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 ENDED = ("succeeded", "failed", "cancelled")
 KINDS = ("train", "ingest")
-DATASET_KINDS = ("image", "series", "text")
+DATASET_KINDS = ("image", "series", "text", "audio")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

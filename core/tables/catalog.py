@@ -38,10 +38,12 @@ class Dataset(Base):
     tenant: Mapped[str | None] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(64), index=True)
     version: Mapped[int]
-    kind: Mapped[Literal["image", "series", "text"]] = mapped_column(String(16))
+    kind: Mapped[Literal["image", "series", "text", "audio"]] = mapped_column(String(16))
     shape: Mapped[list[Any]]
     lengths: Mapped[list[Any] | None]
-    """[shortest, longest], in steps or characters; null: all samples have ``shape``."""
+    """[shortest, longest], in steps, characters or samples of the signal; null: all samples have ``shape``."""
+    rate: Mapped[int | None]
+    """Of recordings, in Hz."""
     dtype: Mapped[str] = mapped_column(String(16))
     classes: Mapped[list[Any]]
     splits: Mapped[dict[str, Any]]

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def _add(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, archives or folders, as they are.")],
     name: Annotated[str, typer.Option(help="What to call it; else after the first path.", show_default=False)] = "",
-    kind: Annotated[str | None, typer.Option(help="image, series or text; else found out.")] = None,
+    kind: Annotated[str | None, typer.Option(help="image, series, text or audio; else found out.")] = None,
     size: Annotated[
         str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Resize all images to this.", show_default=False)
     ] = None,
@@ -37,6 +37,10 @@ def _add(
     label: Annotated[str | None, typer.Option(help="The column of the class.")] = None,
     text: Annotated[str | None, typer.Option(help="The column of the text.")] = None,
     pattern: Annotated[str | None, typer.Option(help="The class in file names, e.g. {label}_{rest}.")] = None,
+    test_pattern: Annotated[
+        str | None, typer.Option(help="Files of the test split by their names, e.g. '*_anna_*'.", show_default=False)
+    ] = None,
+    rate: Annotated[int | None, typer.Option(help="Resample all recordings to so many Hz.")] = None,
     test: Annotated[float | None, typer.Option(help="Share to keep for the test, if no test split is there.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides which samples that is.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the samples come from.")] = None,
@@ -52,7 +56,14 @@ def _add(
         "label": label,
         "text": text,
     }
-    given |= {"pattern": pattern, "test": test, "seed": seed, "source": source}
+    given |= {
+        "pattern": pattern,
+        "test_pattern": test_pattern,
+        "rate": rate,
+        "test": test,
+        "seed": seed,
+        "source": source,
+    }
     with out.client() as client:
         job = _upload(client, name or named_after(paths[0]), paths, given)
         job = _checked(client, job)
@@ -129,6 +140,9 @@ def _list(machine: Json = False) -> None:
 
 def shape(dataset: Dataset) -> str:
     """The shape of a sample as people write it."""
+    if dataset["rate"] is not None and dataset["lengths"] is not None:
+        shortest, longest = (one / dataset["rate"] for one in dataset["lengths"])
+        return f"{shortest:.2f}-{longest:.2f} s at {dataset['rate']:,} Hz"
     if dataset["kind"] == "text":
         sides = []
     else:

@@ -8,6 +8,8 @@ import typer
 from epochd.cli.jobs import read_json
 from epochd.cli.output import Json, moment, out
 
+RECORDINGS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".mp3")
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -21,13 +23,14 @@ def _predict(
         str,
         typer.Argument(
             metavar="FILE",
-            help="An image (PNG, JPEG, BMP, WebP), a text (.txt), or JSON: a list of samples; - reads JSON.",
+            help="An image (PNG, JPEG, BMP, WebP), a recording (.wav, .flac, .ogg, .mp3), a text (.txt), or JSON: "
+            "a list of samples; - reads JSON.",
         ),
     ],
     top: Annotated[int | None, typer.Option(min=1, help="Show only the most likely classes.")] = None,
     machine: Json = False,
 ) -> None:
-    """Ask a model about an image, a text, or raw samples."""
+    """Ask a model about an image, a recording, a text, or raw samples."""
     with out.client() as client:
         if file == "-" or file.endswith(".json"):
             rows = read_json(file)
@@ -39,6 +42,8 @@ def _predict(
             try:
                 if file.endswith(".txt"):
                     prediction = client.predict(model, [Path(file).read_text(encoding="utf-8")], top=top)
+                elif file.lower().endswith(RECORDINGS):
+                    prediction = client.predict(model, audio=Path(file), top=top)
                 else:
                     prediction = client.predict(model, image=Path(file), top=top)
             except OSError as error:

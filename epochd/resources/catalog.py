@@ -18,6 +18,7 @@ class Dataset(TypedDict):
     created_at: str
     shape: list[int]
     lengths: list[int] | None
+    rate: int | None
     dtype: str
     classes: list[str]
     splits: dict[str, int]
@@ -28,12 +29,16 @@ class Dataset(TypedDict):
 
 
 class Sample(TypedDict):
-    """One raw sample: rows of pixels 0-255 (a channel axis only if there are several channels)."""
+    """One raw sample: rows of pixels 0-255 (a channel axis only if there are several channels).
+
+    Of a recording ``values`` are null, and ``seconds`` says how long it is.
+    """
 
     object: Literal["sample"]
     index: int
     label: str
-    values: list[Any]
+    values: Any
+    seconds: float | None
 
 
 class Model(TypedDict):

@@ -16,7 +16,7 @@ INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 KIND, KINDS = "kind IN ('train')", "kind IN ('train', 'ingest')"
 DATASET = "kind <> 'train' OR dataset_id IS NOT NULL"
-SAMPLE_KIND, SAMPLE_KINDS = "kind IN ('image', 'series')", "kind IN ('image', 'series', 'text')"
+SAMPLE_KIND, SAMPLE_KINDS = "kind IN ('image', 'series')", "kind IN ('image', 'series', 'text', 'audio')"
 REFERENCE = "FOREIGN KEY(dataset_id) REFERENCES datasets (id)"
 REFERENCE_OR_NULL = f"{REFERENCE} ON DELETE SET NULL"
 NOT_NULL, NULL = "dataset_id VARCHAR(48) NOT NULL,", "dataset_id VARCHAR(48),"
@@ -41,6 +41,7 @@ def upgrade() -> None:
         _replace("datasets", "kind", SAMPLE_KINDS)
     op.add_column("jobs", sa.Column("vocabulary", INT, nullable=True))
     op.add_column("datasets", sa.Column("lengths", JSON, nullable=True))
+    op.add_column("datasets", sa.Column("rate", INT, nullable=True))
     op.add_column("datasets", sa.Column("findings", JSON, nullable=True))
     op.create_table(
         "job_inputs",
@@ -60,6 +61,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("job_inputs")
     op.drop_column("datasets", "findings")
+    op.drop_column("datasets", "rate")
     op.drop_column("datasets", "lengths")
     op.drop_column("jobs", "vocabulary")
     op.execute("DELETE FROM jobs WHERE kind = 'ingest'")

@@ -16,16 +16,21 @@ _DRAWS = 12
 
 
 class Augmentation:
-    """The changes that a spec asks for. ``black`` is the network input [C] of a raw zero."""
+    """The changes that a spec asks for. ``black`` is the network input [C] of a raw zero.
 
-    def __init__(self, augment: Augment, seed: int, black: Tensor) -> None:
-        self.augment, self.seed, self.black = augment, seed, black
+    What a cnn reads of recordings, an image [T, mels, 1] of ``kind`` audio, is changed like a series.
+    """
+
+    def __init__(self, augment: Augment, seed: int, black: Tensor, kind: str = "image") -> None:
+        self.augment, self.seed, self.black, self.kind = augment, seed, black, kind
 
     def __call__(self, inputs: Tensor, step: int, first: int = 0, lengths: Tensor | None = None) -> Tensor:
         """Network input, images [N, H, W, C] or series [N, T, F], of the samples from place ``first`` in a step on.
 
         What lies behind the ``lengths`` [N] of series is padding and stays.
         """
+        if inputs.ndim == 4 and self.kind == "audio":
+            return self(inputs[..., 0], step, first)[..., None]
         raw = draws(self.seed, step, first, len(inputs))
         # the raw numbers are promised never to change, NumPy's own uniform numbers are not
         uniform = torch.from_numpy((raw >> np.uint64(11)) * 2.0**-53).to(inputs.device)

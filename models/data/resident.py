@@ -16,7 +16,8 @@ WINDOW = 8
 class Resident:
     """Inputs in the network's size and targets int64 [N].
 
-    Images uint8 [N, H, W, C], series float32 [N, T, F] or token ids int32 [N, T], with lengths int64 [N] where they
+    Images uint8 [N, H, W, C], series or frames float32 [N, T, F], spectrograms float32 [N, T, mels, 1] or token
+    ids int32 [N, T], with lengths int64 [N] where they
     vary, else null. Numbers are normalised batch by batch.
     """
 
@@ -24,12 +25,17 @@ class Resident:
         inputs, lengths = split.inputs, split.lengths
         if preprocessing.tokens is not None:
             inputs, lengths = ragged.pad(preprocessing.tokens.encode(inputs))
+        mean, std = (np.array(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
+        if preprocessing.frames is not None:
+            inputs, lengths = ragged.pad(preprocessing.frames.encode(inputs))
+            if preprocessing.frames.fixed:
+                inputs, lengths, mean, std = inputs[..., None], None, mean[:, None], std[:, None]
         inputs = np.ascontiguousarray(preprocessing.resize(inputs))
         self.inputs = torch.from_numpy(inputs).to(device)
         self.lengths = None if lengths is None else torch.from_numpy(lengths).to(device)
         self.targets = torch.from_numpy(np.ascontiguousarray(split.targets)).to(device)
-        self.mean = torch.tensor(preprocessing.mean, dtype=torch.float32, device=device)
-        self.std = torch.tensor(preprocessing.std, dtype=torch.float32, device=device)
+        self.mean = torch.from_numpy(mean).to(device)
+        self.std = torch.from_numpy(std).to(device)
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from core.encode import Preprocessing
+from core.encode import Preprocessing, ragged
 from core.encode.splits import stratified
 from core.encode.text import Tokens
 from core.plan import Sample
-from core.specs import Data, TrainSpec
+from core.plan_audio import frames
+from core.specs import TrainSpec
 
 
 @dataclass(frozen=True)
 class Split:
-    """Samples of one purpose, raw: images uint8 [N, H, W, C], series float32 [N, T, F] or texts (str objects [N]).
+    """Samples of one purpose, raw: images uint8 [N, H, W, C], series float32 [N, T, F], texts (str objects [N]) or
+    recordings (int16 [n_i] objects [N]).
 
     ``targets`` int64 [N]; ``lengths`` int64 [N] for series that vary in length and are padded behind their ends.
     """
@@ -39,7 +41,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a data set file holds. ``manifest``: kind, shape, dtype, classes, source, and lengths where they vary."""
+    """What a data set file holds. ``manifest``: kind, shape, dtype, classes, source; some have lengths and rate."""
 
     train: Split
     test: Split
@@ -51,7 +53,8 @@ class Dataset:
         """What the plan needs to know."""
         kind, shape, classes = (self.manifest[key] for key in ("kind", "shape", "classes"))
         lengths = self.manifest.get("lengths")
-        return Sample(kind, tuple(shape), len(classes), None if lengths is None else (lengths[0], lengths[1]))
+        known = None if lengths is None else (lengths[0], lengths[1])
+        return Sample(kind, tuple(shape), len(classes), known, rate=self.manifest.get("rate"))
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,9 @@ def _read(file: Any, names: set[str], split: str) -> Split:
     targets = file.get_tensor(f"{split}.targets")
     if f"{split}.text" in names:
         return Split(_texts(file.get_tensor(f"{split}.text"), file.get_tensor(f"{split}.offsets")), targets)
+    if f"{split}.audio" in names:
+        samples, ends = file.get_tensor(f"{split}.audio"), file.get_tensor(f"{split}.offsets")
+        return Split(ragged.collect([samples[first:end] for first, end in pairwise(ends.tolist())]), targets)
     lengths = file.get_tensor(f"{split}.lengths") if f"{split}.lengths" in names else None
     return Split(file.get_tensor(f"{split}.inputs"), targets, lengths)
 
@@ -103,9 +109,10 @@ def split(dataset: Dataset, spec: TrainSpec) -> Splits:
     return Splits(train.take(rest), train.take(held), dataset.test)
 
 
-def preprocessing(train: Split, data: Data, kind: str) -> Preprocessing:
+def preprocessing(train: Split, spec: TrainSpec, sample: Sample) -> Preprocessing:
     """What the training split decides about all samples: the numbers to normalise with, or the vocabulary."""
-    if kind == "text":
+    data = spec.data
+    if sample.kind == "text":
         tokens = Tokens.fit(
             train.inputs,
             data.tokens,
@@ -115,5 +122,8 @@ def preprocessing(train: Split, data: Data, kind: str) -> Preprocessing:
             nfc=data.nfc,
         )
         return Preprocessing.of_texts(tokens)
+    if sample.kind == "audio":
+        assert sample.lengths is not None
+        return Preprocessing.of_recordings(train.inputs, frames(spec, sample), data.normalise, sample.lengths[1])
     size = (data.resize[0], data.resize[1]) if data.resize else None
     return Preprocessing.fit(train.inputs, size, data.normalise, train.lengths)

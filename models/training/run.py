@@ -53,7 +53,7 @@ class Run:
         environment.prepare(spec.seed, threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
-        self.preprocessing = preprocessing(splits.train, spec.data, dataset.sample.kind)
+        self.preprocessing = preprocessing(splits.train, spec, dataset.sample)
         self.train = Resident(splits.train, self.preprocessing, device)
         self.validation = Resident(splits.validation, self.preprocessing, device)
         self._test = splits.test
@@ -62,7 +62,7 @@ class Run:
         self.augmentation: Augmentation | None = None
         if spec.data.augment is not None:
             black = self.train.prepare(torch.zeros_like(self.train.mean))
-            self.augmentation = Augmentation(spec.data.augment, spec.seed, black)
+            self.augmentation = Augmentation(spec.data.augment, spec.seed, black, dataset.sample.kind)
         self.network = build(self.plan)
         if start is not None:
             start.put_into(self.network)

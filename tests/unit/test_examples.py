@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ingesting import ingested_files
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from core.ingest import Upload
 from core.specs import TrainJob
 from models.data.splits import Dataset, load
 from models.events import Finished
@@ -77,6 +79,19 @@ def test_the_examples_for_sequences_reach_their_accuracy(name: str, write: Any, 
     network = build(end.plan)
     network.load_state_dict(end.best.weights)
     assert verify(export(end.plan, end.best.weights), network, end.plan) is None
+
+
+@pytest.mark.sets
+@pytest.mark.parametrize("family", ["rnn", "cnn"])
+def test_spoken_digits_of_speakers_that_training_has_not_met_are_understood(family: str, tmp_path: Path) -> None:
+    archive = folder("spoken-digits") / "spoken-digits.zip"
+    options = {"pattern": "{label}_{rest}", "test_pattern": "*_[ty]*"}  # theo and yweweler
+    read = ingested_files([Upload(archive.name, archive)], tmp_path, **options)
+    assert read.ingested.splits == {"train": 2000, "test": 1000}
+    job = TrainJob.model_validate_json((EXAMPLES / f"spoken-digits-{family}.json").read_text())
+    *_, end = fit(job.training, load(tmp_path / "output" / "data.safetensors"), threads=1)
+    assert isinstance(end, Finished)
+    assert end.test["accuracy"] >= 0.8
 
 
 @pytest.mark.parametrize("name", ["names", "ag-news-7600", "japanese-vowels", "rt-polarity"])

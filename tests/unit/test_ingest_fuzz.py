@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingesting import Files, folders, idx, images, ingested, npz, packed_tar, packed_zip, picture, ts
+from recordings import encoded, tone
 
 from core.ingest import Refused
 
@@ -37,6 +38,14 @@ CONTAINERS: dict[str, Files] = {
     "series": {"train.csv": f"label,t0,t1\n{SERIES}".encode(), "test.csv": f"label,t0,t1\n{SERIES}".encode()},
     "jsonl": {"a.jsonl": "".join(json.dumps({"y": one % 3, "text": f"t{one}"}) + "\n" for one in range(20)).encode()},
     "ts": {"a.ts": ts(*[f"{one},2:3,4:{'ab'[one % 2]}" for one in range(20)])},
+    **{
+        form: {
+            f"{label}/{number}.{form}": encoded(tone(300 + number, number)[:400], form=form.upper())
+            for label in "ab"
+            for number in range(6)
+        }
+        for form in ("wav", "flac", "ogg", "mp3")
+    },
     "lines": {"a.txt": b"one\ntwo\n", "b.txt": b"three\nfour\n"},
 }
 
@@ -104,11 +113,11 @@ def test_damaged_arrays_are_read_or_refused(seed: int) -> None:
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=12)
-        | st.sampled_from(["a.csv", "b.jsonl", "c.ts", "d.txt", "e.npz", "f.png", "g/h.jpg"]),
+        | st.sampled_from(["a.csv", "b.jsonl", "c.ts", "d.txt", "e.npz", "f.png", "g/h.jpg", "i/j.wav"]),
         st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")),
         max_size=4,
     ),
-    st.sampled_from([None, "image", "series", "text"]),
+    st.sampled_from([None, "image", "series", "text", "audio"]),
 )
 def test_any_files_are_read_or_refused(files: dict[str, bytes], kind: str | None) -> None:
     read_or_refused(files, kind=kind)

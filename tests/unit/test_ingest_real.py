@@ -59,7 +59,25 @@ def test_a_public_set_is_read_as_it_is(name: str, tmp_path: Path) -> None:
             assert "Górski" in result.texts("train") + result.texts("test")
 
 
-@pytest.mark.parametrize("name", ["spoken-digits", "ett", "tiny-shakespeare"])
+def test_spoken_digits_are_read_with_two_speakers_held_out(tmp_path: Path) -> None:
+    result = ingested_files(uploads("spoken-digits"), tmp_path, pattern="{label}_{rest}", test_pattern="*_[ty]*")
+    assert result.ingested.manifest | {"source": ""} == {
+        "kind": "audio",
+        "shape": [],
+        "dtype": "int16",
+        "rate": 8000,
+        "lengths": [1148, 18262],
+        "classes": list("0123456789"),
+        "source": "",
+    }
+    assert result.findings["samples"] == {
+        "train": dict.fromkeys("0123456789", 200),
+        "test": dict.fromkeys("0123456789", 100),
+    }
+    assert result.findings["skipped_total"] == result.findings["duplicates_across_splits"]["count"] == 0
+
+
+@pytest.mark.parametrize("name", ["ett", "tiny-shakespeare"])
 def test_sets_of_other_kinds_are_refused_with_a_reason(name: str, tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"nothing that is read|none of the columns|no set of classes"):
         ingested_files(uploads(name), tmp_path)

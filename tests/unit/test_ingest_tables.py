@@ -199,7 +199,7 @@ def test_what_cannot_be_told_is_asked() -> None:
     both = {"a.csv": table(), "b.ts": b"@data\n1:a\n"}
     refused(both, r"several kinds of containers \(tables, ts; files: 1 with \.csv, 1 with \.ts\).*option kind")
     assert ingested(both, kind="text").findings["ignored_files"] == ["b.ts"]
-    refused({"a.wav": b"RIFF"}, r"nothing that is read in the upload \(files: 1 with \.wav\)")
+    refused({"a.mid": b"MThd"}, r"nothing that is read in the upload \(files: 1 with \.mid\)")
     refused({"a.csv": table()}, "no image samples in the upload.*the option kind may be wrong", kind="image")
     refused({"a.csv": table()}, r"30 of 30 samples.*column 'text': 'text 0' is not a number", kind="series")
 

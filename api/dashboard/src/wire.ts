@@ -195,6 +195,8 @@ export interface Dataset extends DatasetName {
   shape: number[];
   /** [shortest, longest] where samples differ in length. */
   lengths: [number, number] | null;
+  /** Of recordings, in Hz. */
+  rate: number | null;
   dtype: string;
   classes: string[];
   splits: Record<string, number>;
@@ -205,8 +207,8 @@ export interface Dataset extends DatasetName {
   findings: Findings | null;
 }
 
-/** Rows of pixels (of channels), steps of a series (of features), or a text. */
-export type Values = number[] | number[][] | number[][][] | string;
+/** Rows of pixels (of channels), steps of a series (of features), a text, or null for a recording. */
+export type Values = number[] | number[][] | number[][][] | string | null;
 
 export interface Sample {
   index: number;

@@ -85,7 +85,7 @@ export function UploadForm() {
       <details open={settled || Object.keys(at).length > 0}>
         <summary>Settings, where the files do not say it themselves</summary>
         <fieldset>
-          <Choice label="Kind" empty="found out" options={["", "image", "series", "text"]} {...field("kind")} />
+          <Choice label="Kind" empty="found out" options={["", "image", "series", "text", "audio"]} {...field("kind")} />
           <Field label="Test share" numeric hint="Kept for the test, if the files bring no test split. Empty: 0.2." {...field("test")} />
           <Field label="Resize to" hint="Pictures of several sizes: pixels a side, or height, width." {...field("size")} />
           <Choice label="Colours" hint="1 grey, 3 colour, 4 with transparency." empty="as the files are" options={["", "1", "3", "4"]} {...field("channels")} />

@@ -44,6 +44,7 @@ function Shown({ dataset, split, sample }: { dataset: Dataset; split: string; sa
     const source = `${path(dataset)}/${index}/image?split=${split}`;
     return <img src={source} alt={name} width={width} height={height} data-small={Math.max(height, width) < 100} />;
   }
+  if (dataset.kind === "audio") return <audio controls preload="none" src={`${path(dataset)}/${index}/audio?split=${split}`} aria-label={name} />;
   if (typeof values === "string") return <blockquote>{values}</blockquote>;
   return <Drawing values={values as (number | number[])[]} span={dataset.lengths?.[1] ?? dataset.shape[0] ?? 1} label={name} />;
 }

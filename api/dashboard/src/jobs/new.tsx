@@ -166,12 +166,15 @@ const reads: Record<string, string> = {
   image: "reads the image row by row",
   series: "reads the series step by step",
   text: "reads the text token by token",
+  audio: "reads the recording moment by moment",
 };
+
+const wholes = { image: "looks at the image as a whole", audio: "looks at the spectrum as a whole" };
 
 /** The families that can read data of this kind. */
 function Family({ kind, value, set }: { kind: string; value: string; set: (text: string) => void }) {
   const recurrent = ["rnn", "Recurrent", reads[kind] ?? ""] as const;
-  const families = kind === "image" ? [["cnn", "Convolutional", "looks at the image as a whole"] as const, recurrent] : [recurrent];
+  const families = kind === "image" || kind === "audio" ? [["cnn", "Convolutional", wholes[kind]] as const, recurrent] : [recurrent];
   return (
     <div class="family" role="radiogroup" aria-label="Family">
       {families.map(([name, label, hint]) => (

@@ -26,7 +26,7 @@ interface Props<Question> extends Desk {
 function reads({ input, preprocessing }: ModelVersion): string {
   if (input.kind === "text") return "texts";
   const varies = input.kind === "series" && preprocessing["variable"] === true;
-  return (varies ? "up to " : "") + shapeWords({ ...input, lengths: null });
+  return (varies ? "up to " : "") + shapeWords({ ...input, lengths: null, rate: null });
 }
 
 /** What a model makes of a question. */
