@@ -95,9 +95,8 @@ def _settle(output: Connection, name: str) -> ctypes.CDLL:
 
 def _explain(error: BaseException, kind: str) -> dict[str, Any]:
     """The error as the user sees it: a stable code, a sentence, and whether another attempt may help."""
-    from core.ingest import Refused
-
     from core.errors import EpochdError
+    from core.ingest import Refused
     from models.events import Diverged
 
     text = str(error) or type(error).__name__

@@ -31,7 +31,7 @@ export function DropZone({ take, fail }: Props) {
         <strong>Drop files or a folder here</strong>
       </p>
       <p class="muted small">
-        Pictures in a folder a class, a zip or tar of them, IDX as MNIST has it, NumPy npz, CSV, TSV, JSONL, .ts, or text files.
+        Pictures, recordings or texts in a folder a class, a zip or tar of them, IDX as MNIST has it, NumPy npz, CSV, TSV, JSONL or .ts.
       </p>
       <div class="buttons">
         <label class="button">
