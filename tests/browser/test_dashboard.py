@@ -156,7 +156,7 @@ def test_the_form_puts_each_refusal_beside_its_field_and_then_trains(visit: Any,
     page.get_by_label("Model").fill("")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".under .status")).to_have_text("succeeded", timeout=60_000)
-    result = page.get_by_role("region", name="Result")
+    result = page.get_by_role("region", name="Confusion matrix, scrollable")
     expect(result.get_by_role("row")).to_have_count(11)  # ten classes and their names
     job = system.job(page.url.rsplit("/", 1)[1])
     assert job["seed"] == 7
