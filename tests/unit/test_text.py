@@ -176,10 +176,11 @@ def test_predictions_are_those_of_the_trained_network_whoever_shares_the_batch(
         single = [bodies.read("text/plain", text.encode(), server.version.preprocessing) for text in texts]
         return await asyncio.gather(server.batcher.run(whole), *(server.batcher.run(one) for one in single))
 
-    with ThreadPoolExecutor(1) as executor:
+    # in a thread of its own, since the browser tests leave a running event loop in the main one
+    with ThreadPoolExecutor(1) as executor, ThreadPoolExecutor(1) as elsewhere:
         server = loaded(trained, executor, batches)
-        together, *alone = asyncio.run(ask(server))
-        again, *_ = asyncio.run(ask(server))
+        together, *alone = elsewhere.submit(asyncio.run, ask(server)).result()
+        again, *_ = elsewhere.submit(asyncio.run, ask(server)).result()
     for found in (together, np.concatenate(alone), again):
         assert np.abs(found - wanted).max() < 1e-5
     assert sum(batches) == 4 * len(texts) and max(batches) > 1
