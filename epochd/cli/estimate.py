@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from epochd.cli.jobs import assign, read_json
+from epochd.cli.jobs import Changes, read_spec
 from epochd.cli.output import FAILED, Json, out
 from epochd.resources import Estimate
 
@@ -18,18 +18,11 @@ def _estimate(
     file: Annotated[
         str, typer.Argument(metavar="FILE.json", help="The job's spec, the body of POST /v1/jobs; - reads it.")
     ],
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change the spec, e.g. hyperparameters.epochs=3; repeatable."),
-    ] = None,
+    changes: Changes = None,
     machine: Json = False,
 ) -> None:
     """Say what a training would take, without submitting it. Exit status 1 when no worker could run it."""
-    spec = read_json(file)
-    if not isinstance(spec, dict):
-        raise typer.BadParameter(f"{file} holds no JSON object")
-    for change in changes or []:
-        assign(spec, change)
+    spec = read_spec(file, changes)
     with out.client() as client:
         estimate = client.estimate(spec)
     if out.machine:

@@ -16,6 +16,10 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id: job_...")
 Timeout = Annotated[
     float | None, typer.Option(min=0.0, metavar="SECONDS", help="Stop watching after so long (exit status 5).")
 ]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change the spec, e.g. hyperparameters.epochs=3; repeatable."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,20 +39,13 @@ def _train(
     file: Annotated[
         str, typer.Argument(metavar="FILE.json", help="The job's spec, the body of POST /v1/jobs; - reads it.")
     ],
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change the spec, e.g. hyperparameters.epochs=3; repeatable."),
-    ] = None,
+    changes: Changes = None,
     follow: Annotated[bool, typer.Option("--watch", "-w", help="Watch it until it ends.")] = False,
     timeout: Timeout = None,
     machine: Json = False,
 ) -> None:
     """Submit a training job."""
-    spec = read_json(file)
-    if not isinstance(spec, dict):
-        raise typer.BadParameter(f"{file} holds no JSON object")
-    for change in changes or []:
-        assign(spec, change)
+    spec = read_spec(file, changes)
     with out.client() as client:
         job = client.submit(spec)
         if follow:
@@ -58,6 +55,16 @@ def _train(
             raise typer.Exit(watch(client, job, timeout))
         out.result(job, job["id"])
         out.note(f"Queued, {job['parameters']:,} parameters. Watch it: epochd watch {job['id']}")
+
+
+def read_spec(file: str, changes: list[str] | None) -> dict[str, Any]:
+    """The spec in a file, with the changes carried out; typer.BadParameter as in the two functions below."""
+    spec = read_json(file)
+    if not isinstance(spec, dict):
+        raise typer.BadParameter(f"{file} holds no JSON object")
+    for change in changes or []:
+        assign(spec, change)
+    return spec
 
 
 def read_json(file: str) -> Any:
