@@ -213,9 +213,16 @@ def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVe
         "onnx_sha256": row.onnx_sha256,
         "parameters": row.parameters,
         "task": made_from.task,
-        "input": {"kind": made_from.kind, "shape": made_from.shape, "dtype": made_from.dtype},
+        "input": {
+            "kind": made_from.kind,
+            # of a forecast's table the window that is seen
+            "shape": row.preprocessing["shape"] if made_from.task == "forecast" else made_from.shape,
+            "dtype": made_from.dtype,
+        },
         "preprocessing": row.preprocessing,
         "classes": made_from.classes,
+        "columns": made_from.columns,
+        "targets": made_from.targets,
         "metrics": row.metrics,
         "dataset": {"id": made_from.id, "name": made_from.name, "version": made_from.version},
         "spec": row.spec,

@@ -69,6 +69,8 @@ class Predict:
         loaded = await self._versions.get(caller.tenant, scope["path_params"]["reference"])
         data = await _body(receive)
         version = loaded.version
+        if top is not None and version.preprocessing.targets is not None:
+            raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
         if kind not in (*bodies.IMAGES, *bodies.AUDIO) and len(data) <= SMALL_BYTES:
             samples = bodies.read(kind, data, version.preprocessing)
         else:

@@ -74,6 +74,8 @@ class ModelVersion(TypedDict):
     input: dict[str, Any]
     preprocessing: dict[str, Any]
     classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
     metrics: dict[str, Any]
     dataset: DatasetRef
     spec: dict[str, Any]

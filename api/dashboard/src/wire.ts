@@ -248,6 +248,8 @@ export interface ModelVersion {
   input: { kind: string; shape: number[]; dtype: string };
   preprocessing: JsonObject;
   classes: string[];
+  columns: string[] | null;
+  targets: string[] | null;
   metrics: { test?: Score | null; validation?: Score | null };
   dataset: DatasetName;
 }
