@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from core.encode.text import FIRST
 from core.plan import Layer, Plan
 from models.networks.elman import Elman
+from models.networks.gru import Gru
 from models.networks.lengths import both_directions, inside
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -67,16 +68,6 @@ class GlobalPool(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         dims = (2, 3)
         return inputs.mean(dims, keepdim=True) if self.kind == "average" else inputs.amax(dims, keepdim=True)
-
-
-class Gru(nn.GRU):
-    """``nn.GRU`` that gives its states [N, T, H] only; those behind a sequence's end mean nothing."""
-
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
-        if lengths is not None and self.bidirectional:
-            return both_directions(self, inputs, lengths)
-        states: Tensor = super().forward(inputs)[0]
-        return states
 
 
 class Lstm(nn.LSTM):

@@ -74,7 +74,7 @@ class Run:
         self.class_weights = self._class_weights()
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
-        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device, self.rules.precision)
+        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device)
         self.samples_per_step = len(self.train) if samples is None else samples * self.rules.accumulate
         self.steps_per_epoch = math.ceil(len(self.train) / self.samples_per_step)
         self.total_steps = self.rules.steps
