@@ -104,6 +104,7 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "resume_reason": row.resume_reason,
         "error": cast(objects.Failure | None, row.error),
         "result": row.result,
+        "replay_of": None if row.replay is None else row.replay["of"],
         "last_seq": row.last_seq,
     }
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core import plan
+from core.environment import differences
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
@@ -198,7 +199,7 @@ class Run:
         if self.progress.best:
             self.best_weights = _copy(groups["best"] or checkpoint.weights)
         now = environment.describe(self.threads, self.device)
-        return environment.differences(checkpoint.manifest["environment"], now)
+        return "; ".join(differences(checkpoint.manifest["environment"], now)) or None
 
     def finish(self) -> Finished:
         """Choose the best weights and read the test split, once."""

@@ -58,6 +58,15 @@ export interface ClassScore {
   support: number;
 }
 
+/** How a replay compares with the job that it trained again. */
+export interface Replay {
+  of: string;
+  match: boolean;
+  weights_sha256: string;
+  original_sha256: string;
+  differences: string[];
+}
+
 export interface JobResult {
   test: (Score & { macro_f1?: number | null; auroc?: number | null }) | null;
   validation: Score | null;
@@ -72,6 +81,7 @@ export interface JobResult {
   per_class?: ClassScore[];
   classes: string[];
   weights_sha256: string;
+  replay?: Replay;
 }
 
 export interface DatasetName {
@@ -110,6 +120,7 @@ interface AnyJob {
   resume: "exact" | "approximate" | null;
   resume_reason: string | null;
   error: JobError | null;
+  replay_of: string | null;
   last_seq: number;
 }
 

@@ -1,6 +1,8 @@
+import { shortId } from "../jobs/row";
 import { count, measure, percent, plural } from "../number";
+import { href } from "../route";
 import { span } from "../time";
-import type { ClassScore, JobResult, Score } from "../wire";
+import type { ClassScore, JobResult, Replay, Score } from "../wire";
 
 const why: Record<string, string> = {
   epochs: "all epochs done",
@@ -122,10 +124,33 @@ function Classes({ scores, test }: { scores: ClassScore[]; test: JobResult["test
   );
 }
 
+/** Whether a replay made the weights of its original, and if not, what may be why. */
+function Compared({ replay }: { replay: Replay }) {
+  const original = (
+    <a href={href(["jobs", replay.of])}>
+      <code>{shortId(replay.of)}</code>
+    </a>
+  );
+  if (replay.match) {
+    return (
+      <p class="note">
+        Same weights as {original}, bit for bit.
+      </p>
+    );
+  }
+  return (
+    <p class="note">
+      Different weights than {original}:{" "}
+      {replay.differences.length ? replay.differences.join("; ") : "all that is noted of the two runs is the same"}.
+    </p>
+  );
+}
+
 export function Result({ result }: { result: JobResult }) {
   return (
     <section class="panel" aria-labelledby="result">
       <h2 id="result">Result</h2>
+      {result.replay ? <Compared replay={result.replay} /> : null}
       <div class="scores">
         <Scores name="Test" score={result.test} />
         <Scores name="Validation" score={result.validation} />
