@@ -1,34 +1,20 @@
 """``POST /v1/jobs/{id}/replay``: a training is done again from what is stored of it, and the weights are compared."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import more_digits
 import pytest
-from safetensors.numpy import load, save
 from sqlalchemy import select
 from stack import Stack
 
-from core import blobs, jobs
-from core.catalog import datasets
-from core.catalog.datasets import NewDataset
+from core import jobs
 from core.db import Database
-from core.encode import digits as builder
 from core.specs import IngestJob
 from core.tables import Job
 
 NETWORK: dict[str, Any] = {"family": "cnn", "stages": [{"channels": 4}], "hidden": [16], "dropout": 0.2}
 SHORT: dict[str, Any] = {"dataset": "digits", "network": NETWORK, "hyperparameters": {"steps": 30}, "seed": 5}
-
-
-def add_digits(database: Database, name: str, first: int) -> None:
-    """The next version of a dataset: the digits from the sample ``first`` on."""
-    tensors = {key: value[first:] for key, value in load(builder.build()).items()}
-    manifest: dict[str, Any] = {**builder.MANIFESTS["digits"], "source": "test"}
-    sha256, size = blobs.write(database, [save(tensors, metadata={"manifest": json.dumps(manifest)})])
-    splits = {split: len(tensors[f"{split}.targets"]) for split in ("train", "test")}
-    with database.transaction() as session:
-        datasets.add(session, None, NewDataset(name=name, splits=splits, size=size, sha256=sha256, **manifest))
 
 
 def alter(database: Database, job_id: str, change: Callable[[Job], None]) -> None:
@@ -67,14 +53,14 @@ def database(service: Stack) -> Iterator[Database]:
 
 
 def test_a_replay_makes_the_same_weights_and_no_model(service: Stack, database: Database) -> None:
-    add_digits(database, "mine", 0)
+    more_digits.add(database, "mine", 0)
     for seed in (1, 2):
         assert service.ended(service.submit({**SHORT, "model": "base", "seed": seed}))["status"] == "succeeded"
         spec = {**SHORT, "dataset": "mine", "model": "tuned", "fine_tune_from": "base", "priority": 3}
         if seed == 1:
             original = service.ended(service.submit({**spec, "hyperparameters": {"seconds": 0.3}}))
     assert original["status"] == "succeeded" and original["replay_of"] is None, original["error"]
-    add_digits(database, "mine", 100)  # from now on the name means other samples, and base other weights
+    more_digits.add(database, "mine", 100)  # from now on the name means other samples, and base other weights
 
     headers = {"Idempotency-Key": "once"}
     answers = [service.http.post(f"/v1/jobs/{original['id']}/replay", headers=headers) for _ in range(2)]
