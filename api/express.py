@@ -196,7 +196,7 @@ def model(
 
 
 def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVersion:
-    """A model version."""
+    """A model version as a list shows it: its preprocessing, whose vocabulary may be long, is left out."""
     return {
         "object": "model_version",
         "model": name,
@@ -211,7 +211,7 @@ def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVe
         "onnx_sha256": row.onnx_sha256,
         "parameters": row.parameters,
         "input": {"kind": made_from.kind, "shape": made_from.shape, "dtype": made_from.dtype},
-        "preprocessing": row.preprocessing,
+        "preprocessing": None,
         "classes": made_from.classes,
         "metrics": row.metrics,
         "dataset": {"id": made_from.id, "name": made_from.name, "version": made_from.version},

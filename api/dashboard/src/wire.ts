@@ -1,4 +1,5 @@
 /** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
+import type { Replay } from "./job/compared";
 
 export interface List<T> {
   object: "list";
@@ -56,15 +57,6 @@ export interface ClassScore {
   f1: number | null;
   auroc: number | null;
   support: number;
-}
-
-/** How a replay compares with the job that it trained again. */
-export interface Replay {
-  of: string;
-  match: boolean;
-  weights_sha256: string;
-  original_sha256: string;
-  differences: string[];
 }
 
 export interface JobResult {
@@ -218,7 +210,7 @@ export interface Dataset extends DatasetName {
   findings: Findings | null;
 }
 
-/** Rows of pixels (of channels), steps of a series (of features), a text, or null for a recording. */
+/** Rows of pixels (of channels), steps of a series (of features), a text; null for a recording, and where not asked for. */
 export type Values = number[] | number[][] | number[][][] | string | null;
 
 export interface Sample {
@@ -248,7 +240,8 @@ export interface ModelVersion {
   weights_sha256: string;
   parameters: number;
   input: { kind: string; shape: number[]; dtype: string };
-  preprocessing: JsonObject;
+  /** Null in lists. */
+  preprocessing: JsonObject | null;
   classes: string[];
   metrics: { test?: Score | null; validation?: Score | null };
   dataset: DatasetName;

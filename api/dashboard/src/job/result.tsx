@@ -1,8 +1,7 @@
-import { shortId } from "../jobs/row";
 import { count, measure, percent, plural } from "../number";
-import { href } from "../route";
 import { span } from "../time";
-import type { ClassScore, JobResult, Replay, Score } from "../wire";
+import type { ClassScore, JobResult, Score } from "../wire";
+import { Compared } from "./compared";
 
 const why: Record<string, string> = {
   epochs: "all epochs done",
@@ -121,28 +120,6 @@ function Classes({ scores, test }: { scores: ClassScore[]; test: JobResult["test
         </tfoot>
       </table>
     </div>
-  );
-}
-
-/** Whether a replay made the weights of its original, and if not, what may be why. */
-function Compared({ replay }: { replay: Replay }) {
-  const original = (
-    <a href={href(["jobs", replay.of])}>
-      <code>{shortId(replay.of)}</code>
-    </a>
-  );
-  if (replay.match) {
-    return (
-      <p class="note">
-        Same weights as {original}, bit for bit.
-      </p>
-    );
-  }
-  return (
-    <p class="note">
-      Different weights than {original}:{" "}
-      {replay.differences.length ? replay.differences.join("; ") : "all that is noted of the two runs is the same"}.
-    </p>
   );
 }
 
