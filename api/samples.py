@@ -31,17 +31,18 @@ class Samples:
 
     def read(self, first: int, count: int) -> list[tuple[str, Value]]:
         """(class, sample) of ``count`` samples from index ``first`` on; fewer where the split ends."""
-        labels = self._labels(first, count)
+        labels = self.labels(first, count)
         return list(zip(labels, self._values(first, len(labels)), strict=True))
 
     def seconds(self, first: int, count: int) -> list[tuple[str, float]]:
         """(class, duration) of recordings, whose values are not read."""
         assert self._dataset.rate is not None
-        labels = self._labels(first, count)
+        labels = self.labels(first, count)
         ends = self._rows("offsets", first, len(labels) + 1)
         return list(zip(labels, (np.diff(ends) / self._dataset.rate).tolist(), strict=True))
 
-    def _labels(self, first: int, count: int) -> list[str]:
+    def labels(self, first: int, count: int) -> list[str]:
+        """The classes of ``count`` samples from index ``first`` on; fewer where the split ends."""
         return [str(self._dataset.classes[target]) for target in self._rows("targets", first, count)]
 
     def _values(self, first: int, count: int) -> list[Value]:

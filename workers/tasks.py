@@ -25,9 +25,8 @@ def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: f
 
 def _training(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
     assert claim.dataset_sha256 is not None, "a training has a dataset"
-    dataset = runtime.cache / f"{claim.dataset_sha256}.safetensors"
-    if not dataset.exists():
-        blobs.fetch(runtime.database, claim.dataset_sha256, dataset)
+    dataset = scratch / "dataset.safetensors"
+    runtime.cache.give(runtime.database, claim.dataset_sha256, dataset)
     resume = []
     if claim.resume is not None:
         assert claim.resume.state_sha256 is not None, "the last checkpoint always has its state"

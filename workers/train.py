@@ -103,6 +103,7 @@ def _finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str
             for name, measured in zip(dataset.manifest["classes"], event.per_class, strict=True)
         ],
         "classes": dataset.manifest["classes"],
+        "environment": event.best.manifest["environment"],
         "preprocessing": event.preprocessing.as_dict(),
         "weights": str(weights),
         "onnx": None if onnx is None else str(path),

@@ -42,7 +42,8 @@ class Dataset(TypedDict):
 class Sample(TypedDict):
     """One raw sample; ``values`` are nested lists of its shape (a single channel is left out), or a text.
 
-    Of a recording they are null, and ``seconds`` says how long it is; of all else ``seconds`` is null.
+    Of a recording they are null, and ``seconds`` says how long it is; of all else ``seconds`` is null. They are null
+    too where they were not asked for.
     """
 
     object: Literal["sample"]
@@ -76,7 +77,8 @@ class Input(TypedDict):
 class ModelVersion(TypedDict):
     """An immutable version of a model. Not ``ready``: it cannot answer predictions, for ``reason``.
 
-    ``fine_tune_from`` is the version (``name:version``) whose weights its training started from.
+    ``fine_tune_from`` is the version (``name:version``) whose weights its training started from. ``preprocessing`` is
+    null in lists.
     """
 
     object: Literal["model_version"]
@@ -92,7 +94,7 @@ class ModelVersion(TypedDict):
     onnx_sha256: str | None
     parameters: int
     input: Input
-    preprocessing: dict[str, Any]
+    preprocessing: dict[str, Any] | None
     classes: list[str]
     metrics: dict[str, Any]
     dataset: DatasetRef

@@ -29,7 +29,7 @@ from epochd.resources.jobs import (
     Status,
     WaitingFor,
 )
-from epochd.resources.result import ClassScores, Result, Scores, TestScores
+from epochd.resources.result import ClassScores, Replay, Result, Scores, TestScores
 
 __all__ = [
     "ENDED",
@@ -59,6 +59,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "Queue",
+    "Replay",
     "Result",
     "Sample",
     "Scores",

@@ -1,8 +1,6 @@
 """One training in memory: network, optimizer, data, and the operations that the loop is made of."""
 
 import contextlib
-import hashlib
-import json
 import math
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core import plan
+from core.environment import differences
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
@@ -21,6 +20,7 @@ from models.evaluate import confusion_matrix, macro, per_class, predict, scores
 from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, optim, schedule
+from models.training.identity import identity
 from models.training.progress import Progress
 from models.training.shares import Shares
 from models.training.start import Start
@@ -199,7 +199,7 @@ class Run:
         if self.progress.best:
             self.best_weights = _copy(groups["best"] or checkpoint.weights)
         now = environment.describe(self.threads, self.device)
-        return environment.differences(checkpoint.manifest["environment"], now)
+        return "; ".join(differences(checkpoint.manifest["environment"], now)) or None
 
     def finish(self) -> Finished:
         """Choose the best weights and read the test split, once."""
@@ -266,12 +266,8 @@ class Run:
             )
 
     def _identity(self) -> str:
-        """SHA-256 of what is trained on what."""
-        spec = self.spec.model_dump(mode="json", include=set(TrainSpec.model_fields))
-        facts = [spec, len(self.train), len(self.validation), self.preprocessing.as_dict()]
-        if self._started_from is not None:
-            facts.append(self._started_from)
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        samples = [len(self.train), len(self.validation)]
+        return identity(self.spec, samples, self.preprocessing, self._started_from)
 
 
 def _copy(tensors: dict[str, Any]) -> dict[str, Tensor]:

@@ -270,3 +270,5 @@ def test_datasets_and_their_samples(api: Any) -> None:
     assert [sample["index"] for sample in page["data"]] == [358, 359] and not page["has_more"]
     sample = page["data"][0]
     assert len(sample["values"]) == len(sample["values"][0]) == 8 and sample["label"] in digits["classes"]
+    bare = api.http.get("/v1/datasets/digits/samples", params={"limit": 2, "after": "357", "values": False}).json()
+    assert bare == {**page, "data": [{**one, "values": None} for one in page["data"]]}

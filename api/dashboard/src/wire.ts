@@ -1,4 +1,5 @@
 /** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
+import type { Replay } from "./job/compared";
 
 export interface List<T> {
   object: "list";
@@ -72,6 +73,7 @@ export interface JobResult {
   per_class?: ClassScore[];
   classes: string[];
   weights_sha256: string;
+  replay?: Replay;
 }
 
 export interface DatasetName {
@@ -110,6 +112,7 @@ interface AnyJob {
   resume: "exact" | "approximate" | null;
   resume_reason: string | null;
   error: JobError | null;
+  replay_of: string | null;
   last_seq: number;
 }
 
@@ -207,7 +210,7 @@ export interface Dataset extends DatasetName {
   findings: Findings | null;
 }
 
-/** Rows of pixels (of channels), steps of a series (of features), a text, or null for a recording. */
+/** Rows of pixels (of channels), steps of a series (of features), a text; null for a recording, and where not asked for. */
 export type Values = number[] | number[][] | number[][][] | string | null;
 
 export interface Sample {
@@ -237,7 +240,8 @@ export interface ModelVersion {
   weights_sha256: string;
   parameters: number;
   input: { kind: string; shape: number[]; dtype: string };
-  preprocessing: JsonObject;
+  /** Null in lists. */
+  preprocessing: JsonObject | null;
   classes: string[];
   metrics: { test?: Score | null; validation?: Score | null };
   dataset: DatasetName;

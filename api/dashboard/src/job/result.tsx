@@ -1,6 +1,7 @@
 import { count, measure, percent, plural } from "../number";
 import { span } from "../time";
 import type { ClassScore, JobResult, Score } from "../wire";
+import { Compared } from "./compared";
 
 const why: Record<string, string> = {
   epochs: "all epochs done",
@@ -126,6 +127,7 @@ export function Result({ result }: { result: JobResult }) {
   return (
     <section class="panel" aria-labelledby="result">
       <h2 id="result">Result</h2>
+      {result.replay ? <Compared replay={result.replay} /> : null}
       <div class="scores">
         <Scores name="Test" score={result.test} />
         <Scores name="Validation" score={result.validation} />
