@@ -3,7 +3,7 @@
 Every example with the changes written down here, one at a time, from the example's seed. Only validation is looked at:
 the test split is taken out of the data before. What validation puts first is what the example should say. For spoken
 digits, whose test is about speakers that training has not heard, each candidate is judged by speakers as well: trained
-on three of the four and judged by the fourth. The table of what was tried lies in RESULTS.md.
+on three of the four and judged by the fourth, for two of them. RESULTS.md keeps what was found.
 """
 
 import argparse
@@ -29,36 +29,18 @@ from models.training import fit
 
 RATE, CELL, DROPOUT = "hyperparameters.optimizer.lr", "network.cell", "network.dropout"
 EPOCHS, HIDDEN, READOUT = "hyperparameters.epochs", "network.hidden", "network.readout"
+WORDS = [
+    [],
+    [f"{CELL}=gru"],
+    [f"{RATE}=0.004"],
+    [f"{DROPOUT}=0.7"],
+    [f"{EPOCHS}=10"],
+    [f"{HIDDEN}=128"],
+    [f"{READOUT}=mean"],
+]
 CANDIDATES: dict[str, list[list[str]]] = {
-    "rt-polarity": [
-        [],
-        [f"{CELL}=gru"],
-        [f"{RATE}=0.004"],
-        [f"{DROPOUT}=0.3"],
-        [f"{DROPOUT}=0.7"],
-        [f"{EPOCHS}=4"],
-        [f"{EPOCHS}=10"],
-        [f"{HIDDEN}=128"],
-        [f"{READOUT}=mean"],
-    ],
-    "ag-news-7600": [
-        [],
-        [f"{CELL}=gru"],
-        [f"{RATE}=0.004"],
-        [f"{DROPOUT}=0.3"],
-        [f"{DROPOUT}=0.7"],
-        [f"{EPOCHS}=10"],
-        [f"{HIDDEN}=128"],
-        [f"{READOUT}=mean"],
-    ],
-    "names": [
-        [],
-        [f"{CELL}=gru"],
-        [f"{DROPOUT}=0.5"],
-        [f"{RATE}=0.004"],
-        [f"{READOUT}=last"],
-        ['hyperparameters.schedule={"name": "one_cycle"}'],
-    ],
+    "rt-polarity": WORDS,
+    "ag-news-7600": WORDS,
     "japanese-vowels": [
         [],
         [f"{CELL}=lstm"],
@@ -67,19 +49,15 @@ CANDIDATES: dict[str, list[list[str]]] = {
         [f"{EPOCHS}=30"],
         [f"{HIDDEN}=128"],
         ['data.augment={"noise": 0.2}'],
-        ['data.augment={"noise": 0.2, "scale": 0.1}'],
     ],
+    "names": [[], [f"{CELL}=gru"], [f"{DROPOUT}=0.5"], [f"{READOUT}=last"]],
     "spoken-digits-cnn": [
         [],
-        [f"{DROPOUT}=0.2"],
         ['data.augment={"noise": 0.2, "time_mask": 6, "scale": 0.3, "time_shift": 8}'],
-        ['data.augment={"noise": 0.6, "time_mask": 6, "scale": 0.3, "time_shift": 8}'],
-        ["data.mels=40"],
         ["data.normalise=standard"],
     ],
     "spoken-digits-rnn": [
         [],
-        ["data.mels=24"],
         ['data.augment={"noise": 0.5, "time_mask": 6, "scale": 0.2}'],
         ["data.normalise=standard"],
     ],
@@ -87,12 +65,13 @@ CANDIDATES: dict[str, list[list[str]]] = {
 SHARE = {"japanese-vowels": 0.34}
 """Held out for validation, where a tenth would be too few to tell settings apart."""
 SPEAKERS = ("george", "jackson", "lucas", "nicolas")
+JUDGES = ("george", "nicolas")
 
 
 def folds(one: RealSet, spec: TrainJob, quick: bool) -> Iterator[Dataset]:
     """What to train on and to validate with, without the test split: a few of its samples stand in for it."""
     if one.folder == "spoken-digits":
-        for speaker in SPEAKERS[:1] if quick else SPEAKERS:
+        for speaker in JUDGES[:1] if quick else JUDGES:
             yield by_speaker(one, speaker)
         return
     whole = one.read()
@@ -119,7 +98,7 @@ def main() -> None:
     """Try, and report; the first of the rows of an example with the largest figure is what validation chooses."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
-    parser.add_argument("--quick", action="store_true", help="one speaker instead of four")
+    parser.add_argument("--quick", action="store_true", help="one speaker judges instead of two")
     parser.add_argument("--only", metavar="NAME", nargs="+", choices=list(CANDIDATES), help="only these examples")
     chosen = parser.parse_args()
     report = Report("choices", ("torch", "numpy"))
