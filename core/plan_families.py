@@ -42,7 +42,7 @@ def network_input(sample: Sample, spec: TrainSpec) -> Shape:
 
 @family("cnn")
 def cnn(network: Network, shape: Shape, classes: int, vocabulary: int) -> Sequence:
-    """Stages of convolution over an image, a series or a text's embedded tokens; a global pool or none; dense layers."""
+    """Stages of convolution over an image, a series or embedded tokens; a global pool or none; then dense layers."""
     assert isinstance(network, Cnn)
     layers = _first(network, shape, vocabulary)
     for index, stage in enumerate(network.stages):
