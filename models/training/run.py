@@ -254,15 +254,12 @@ class Run:
         return (len(self.train) / (self.plan.outputs * counts.clamp(min=1))).float()
 
     def _check_single_samples(self) -> None:
-        """A last batch of one sample cannot pass a batch normalisation of a 1x1 map: say so before, not in an hour."""
+        """A last batch of one sample cannot pass a batch normalisation of one place: say so before, not in an hour."""
         last = len(self.train) % self.samples_per_step or self.samples_per_step
-        layers = [layer for outer in self.plan.layers for layer in (outer, *outer.inner)]
-        if last % self.micro_batch == 1 and any(
-            layer.kind == "batch_norm" and layer.output[:2] == (1, 1) for layer in layers
-        ):
+        if last % self.micro_batch == 1 and self.plan.least_batch == 2:
             raise ValueError(
                 f"the last batch of an epoch would have a single sample ({len(self.train)} to train on), which batch "
-                'normalisation of a 1x1 map cannot use; change batch_size, or use norm "group"'
+                'normalisation of a single place cannot use; change batch_size, or use norm "group"'
             )
 
     def _identity(self) -> str:
