@@ -22,30 +22,47 @@ class Resident:
     """
 
     def __init__(self, split: Split, preprocessing: Preprocessing, device: torch.device) -> None:
+        assert isinstance(split.inputs, np.ndarray), "a data set that was loaded into memory"
         inputs, lengths = split.inputs, split.lengths
         if preprocessing.tokens is not None:
             inputs, lengths = ragged.pad(preprocessing.tokens.encode(inputs))
-        mean, std = (np.array(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
         if preprocessing.frames is not None:
             inputs, lengths = ragged.pad(preprocessing.frames.encode(inputs))
             if preprocessing.frames.fixed:
-                inputs, lengths, mean, std = inputs[..., None], None, mean[:, None], std[:, None]
+                inputs, lengths = inputs[..., None], None
         inputs = np.ascontiguousarray(preprocessing.resize(inputs))
         self.inputs = torch.from_numpy(inputs).to(device)
+        self._keep(split.targets, lengths, preprocessing, device)
+
+    def _keep(
+        self,
+        targets: NDArray[np.int64],
+        lengths: NDArray[np.int64] | None,
+        preprocessing: Preprocessing,
+        device: torch.device,
+    ) -> None:
+        """What is in memory wherever the inputs are."""
+        mean, std = (np.array(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
+        if preprocessing.frames is not None and preprocessing.frames.fixed:
+            mean, std = mean[:, None], std[:, None]
         self.lengths = None if lengths is None else torch.from_numpy(lengths).to(device)
-        self.targets = torch.from_numpy(np.ascontiguousarray(split.targets)).to(device)
+        self.targets = torch.from_numpy(np.ascontiguousarray(targets)).to(device)
         self.mean = torch.from_numpy(mean).to(device)
         self.std = torch.from_numpy(std).to(device)
 
     def __len__(self) -> int:
         return len(self.targets)
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+    def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor | None]:
         """Network input of these samples and their lengths, cut to the longest: nothing depends on the rest."""
         if self.lengths is None:
-            return self.prepare(self.inputs[indices]), None
+            return self.prepare(self._select(indices, None)), None
         lengths = self.lengths[indices]
-        return self.prepare(self.inputs[:, : int(lengths.max())][indices]), lengths
+        return self.prepare(self._select(indices, int(lengths.max()))), lengths
+
+    def _select(self, indices: Tensor | slice, longest: int | None) -> Tensor:
+        """These raw samples, sequences up to ``longest``."""
+        return (self.inputs if longest is None else self.inputs[:, :longest])[indices]
 
     def prepare(self, raw: Tensor) -> Tensor:
         """Raw samples -> network input, the same arithmetic as ``Preprocessing.feed``; ``raw`` stays."""
@@ -61,7 +78,7 @@ class Resident:
         shuffled = permutation(len(self), seed, epoch)
         if self.lengths is not None and batch is not None:
             shuffled = _alike(shuffled, self.lengths.cpu().numpy(), batch, seed, epoch)
-        return torch.from_numpy(shuffled).to(self.inputs.device)
+        return torch.from_numpy(shuffled).to(self.targets.device)
 
 
 def _alike(order: NDArray[np.int64], lengths: NDArray[np.int64], batch: int, *seeds: int) -> NDArray[np.int64]:

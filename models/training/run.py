@@ -14,9 +14,9 @@ from core.environment import differences
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
-from models.data.resident import Resident
+from models.data.on_disk import hold
 from models.data.splits import Dataset, preprocessing, split
-from models.evaluate import confusion_matrix, macro, per_class, predict, scores
+from models.evaluate import confusion_matrix, logits_of, macro, per_class, scores
 from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, optim, schedule
@@ -54,8 +54,8 @@ class Run:
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
         self.preprocessing = preprocessing(splits.train, spec, dataset.sample)
-        self.train = Resident(splits.train, self.preprocessing, device)
-        self.validation = Resident(splits.validation, self.preprocessing, device)
+        self._hold = partial(hold, preprocessing=self.preprocessing, device=device, scratch=dataset.scratch)
+        self.train, self.validation = self._hold(splits.train), self._hold(splits.validation)
         self._test = splits.test
         tokens = self.preprocessing.tokens
         self.plan = plan.make(spec, replace(dataset.sample, vocabulary=None if tokens is None else tokens.size))
@@ -153,7 +153,7 @@ class Run:
     def validate(self) -> dict[str, float]:
         """Score the validation split and remember the weights if they are the best."""
         held = self.validation
-        logits = predict(self.network, held.inputs, held.prepare, held.lengths)
+        logits = logits_of(self.network, held.batch, len(held), held.lengths)
         values = scores(logits, held.targets)
         if not math.isfinite(values["loss"]):
             raise Diverged(self.progress.step, "validation_loss", values["loss"])
@@ -206,8 +206,8 @@ class Run:
         progress = self.progress
         assert progress.stopped is not None
         self.network.load_state_dict(self.best_weights)
-        test = Resident(self._test, self.preprocessing, self.device)
-        logits = predict(self.network, test.inputs, test.prepare, test.lengths)
+        test = self._hold(self._test)
+        logits = logits_of(self.network, test.batch, len(test), test.lengths)
         classes = per_class(logits, test.targets)
         manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
         return Finished(
