@@ -69,11 +69,11 @@ def _pipeline(dataset: Dataset, spec: TrainSpec, strength: float) -> Pipeline:
 
 
 def _texts(part: Split, dataset: Dataset, spec: TrainSpec) -> NDArray[Any]:
-    return part.inputs
+    return np.asarray(part.inputs)
 
 
 def _values(part: Split, dataset: Dataset, spec: TrainSpec) -> NDArray[Any]:
-    return part.inputs.reshape(len(part), -1).astype(np.float32)
+    return np.asarray(part.inputs).reshape(len(part), -1).astype(np.float32)
 
 
 def _steps(part: Split, dataset: Dataset, spec: TrainSpec) -> NDArray[Any]:
@@ -88,5 +88,5 @@ def _steps(part: Split, dataset: Dataset, spec: TrainSpec) -> NDArray[Any]:
 
 
 def _bands(part: Split, dataset: Dataset, spec: TrainSpec) -> NDArray[Any]:
-    bands = replace(frames(spec, dataset.sample), fixed=False, centred=False).encode(part.inputs)
+    bands = replace(frames(spec, dataset.sample), fixed=False, centred=False).encode(np.asarray(part.inputs))
     return np.stack([np.concatenate((one.mean(0), one.std(0))) for one in bands])

@@ -72,7 +72,7 @@ def compression(subject: Subject, folder: Path, report: Report) -> None:
     """Bytes of the set: as numbers of 32 bits, as the bytes that it is held in, and in the database."""
     spec = TrainSpec.model_validate({"network": subject.network(), "data": {"validation": VALIDATION}})
     parts = splits.split(subject.whole, spec)
-    held = Resident(parts.train, splits.preprocessing(parts.train, spec, subject.whole.sample), torch.device("cpu"))
+    held = Resident(parts.train, splits.preprocessing(parts.train, spec, subject.whole), torch.device("cpu"))
     report.row("memory, training split", "as fp32", "bytes", [4 * held.inputs.numel()])
     report.row("memory, training split", "as held (uint8)", "bytes", [held.inputs.nbytes])
     database = Database(f"sqlite:///{folder / 'blobs.db'}")

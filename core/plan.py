@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from core import plan_audio, plan_augment
+from core import plan_audio, plan_augment, plan_forecast, plan_task
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import Layer, PlanError, Sample, Shape
 from core.plan_steps import least
@@ -22,7 +22,7 @@ _MOST = 2**40
 
 @dataclass(frozen=True)
 class Plan:
-    """The layers of a network in order. ``input`` is one sample after preprocessing, ``outputs`` the classes.
+    """The layers of a network in order. ``input`` is one sample after preprocessing, ``outputs`` what the head gives.
 
     ``variable``: the network reads sequences with their lengths; ``input`` has the longest, and longer ones work too.
     """
@@ -79,20 +79,18 @@ class Plan:
 
 def make(spec: TrainSpec, sample: Sample) -> Plan:
     """The plan of this training; PlanError says which field cannot be and what to do about it."""
-    if sample.classes < 2:
-        raise PlanError("#/dataset", f"a classifier needs at least 2 classes and the data set has {sample.classes}")
-    weights = spec.hyperparameters.class_weights
-    if isinstance(weights, list) and len(weights) != sample.classes:
-        raise PlanError(
-            "#/hyperparameters/class_weights",
-            f"give one weight for each of the {sample.classes} classes (there are {len(weights)})",
-        )
+    plan_task.check(spec.hyperparameters, sample)
+    sample = plan_forecast.windowed(sample, spec.data)
     if spec.data.normalise == "unit" and sample.kind != "image":
         raise PlanError("#/data/normalise", "unit scales pixels; leave normalise out, or use none")
     if spec.data.normalise == "recording" and sample.kind != "audio":
         raise PlanError("#/data/normalise", "recording is for recordings; leave normalise out")
+    if spec.data.normalise == "window" and sample.task != "forecast":
+        raise PlanError("#/data/normalise", "window is for forecasts; leave normalise out")
     _check_options(spec.data, sample)
     shape = network_input(sample, spec)
+    if spec.data.augment is not None and sample.task == "forecast":
+        raise PlanError("#/data/augment", "the windows of a forecast are not augmented; leave augment out")
     if spec.data.augment is not None:
         plan_augment.check(spec.data.augment, sample.kind, shape)
     text = sample.kind == "text"
@@ -104,8 +102,8 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
             'use global_pool "max" or "average"',
         )
     vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if text else 0
-    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.classes, vocabulary).layers)
-    plan = Plan(layers, shape, sample.classes, variable)
+    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.outputs, vocabulary).layers)
+    plan = Plan(layers, shape, sample.outputs, variable)
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):
         if number > _MOST:
             raise PlanError("#/network", f"the network would have {number:,} {name}; make its layers smaller")

@@ -24,7 +24,8 @@ class DatasetCalls(Calls):
         """Send files, or whole folders, as the next version of a data set; gives the job that checks them.
 
         A single file is sent as it is, several as one tar archive that is made on the way. ``options`` are those of
-        ``PUT /v1/datasets/{name}``: kind, test, seed, height, width, channels, label, text, pattern, source.
+        ``PUT /v1/datasets/{name}``: kind, task, target, missing, test, seed, height, width, channels, label,
+        text, pattern, source.
         ``progress`` is called with the bytes sent so far and the bytes in all. Then ``wait(job["id"])``.
 
         Raises:

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
+from core.specs import Task
+
 
 class DatasetRef(TypedDict):
     """The exact dataset version that a job or model version was made from."""
@@ -18,7 +20,9 @@ class Dataset(TypedDict):
     """An immutable version of a dataset; ``shape`` is that of one raw sample.
 
     ``lengths`` is [shortest, longest] where samples differ in length, else null; ``rate`` is that of recordings, in Hz.
-    ``findings`` is what its ingest saw; null for what is built in.
+    ``classes`` is empty unless the task is classification; ``targets`` are the names of the numbers to foretell
+    (regression, forecast), ``columns`` all those of a forecast's table. ``findings`` is what its ingest saw; null for
+    what is built in.
     """
 
     object: Literal["dataset"]
@@ -26,12 +30,15 @@ class Dataset(TypedDict):
     name: str
     version: int
     kind: str
+    task: Task
     created_at: datetime
     shape: list[int]
     lengths: list[int] | None
     rate: int | None
     dtype: str
     classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
     splits: dict[str, int]
     size_bytes: int
     sha256: str
@@ -43,7 +50,8 @@ class Sample(TypedDict):
     """One raw sample; ``values`` are nested lists of its shape (a single channel is left out), or a text.
 
     Of a recording they are null, and ``seconds`` says how long it is; of all else ``seconds`` is null. They are null
-    too where they were not asked for.
+    too where they were not asked for. ``label`` is the class, or the number to foretell. Of a forecast's table the
+    samples are stretches of 96 rows.
     """
 
     object: Literal["sample"]
@@ -78,7 +86,8 @@ class ModelVersion(TypedDict):
     """An immutable version of a model. Not ``ready``: it cannot answer predictions, for ``reason``.
 
     ``fine_tune_from`` is the version (``name:version``) whose weights its training started from. ``preprocessing`` is
-    null in lists.
+    null in lists. A forecast reads as many rows as ``input`` says, of ``columns``, and foretells ``targets`` for
+    ``preprocessing.targets.horizon`` rows.
     """
 
     object: Literal["model_version"]
@@ -93,9 +102,12 @@ class ModelVersion(TypedDict):
     weights_sha256: str
     onnx_sha256: str | None
     parameters: int
+    task: Task
     input: Input
     preprocessing: dict[str, Any] | None
     classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
     metrics: dict[str, Any]
     dataset: DatasetRef
     spec: dict[str, Any]
@@ -131,10 +143,16 @@ Prediction = TypedDict(
 """The likeliest class of one sample, and the probability of every class (or of the ``top`` ones)."""
 
 
+class Foretold(TypedDict):
+    """The numbers of one sample by the names of the targets, in their own units; of a forecast those to come."""
+
+    values: dict[str, float | list[float]]
+
+
 class Predictions(TypedDict):
     """One prediction for each input, in their order, and the version that made them."""
 
     object: Literal["prediction"]
     model: str
     model_version: int
-    predictions: list[Prediction]
+    predictions: list[Prediction] | list[Foretold]

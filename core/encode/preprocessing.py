@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.encode import audio, image, ragged, series, statistics, text
 from core.encode.audio import Frames
 from core.encode.mapped import Samples, chunks
+from core.encode.targets import Targets
 from core.encode.text import Tokens
 
 LONGER = 4
@@ -25,6 +26,8 @@ class Preprocessing:
     ``shape`` is the raw sample, image (height, width, channels), series (time, features), text () or
     recording (samples), of which it is the longest; ``resized`` the
     network's [height, width] or null. ``variable``: sequences of several lengths, of which ``shape`` has the longest.
+    ``normalise`` "window": the last step of each sample is taken away from all its steps, in the place of the mean.
+    ``targets`` are the numbers that are foretold, where the task is regression or a forecast.
     """
 
     kind: str
@@ -36,6 +39,7 @@ class Preprocessing:
     variable: bool = False
     tokens: Tokens | None = None
     frames: Frames | None = None
+    targets: Targets | None = None
 
     @classmethod
     def fit(
@@ -63,6 +67,13 @@ class Preprocessing:
         elif normalise != "none":
             raise ValueError(f"unknown normalisation {normalise!r}")
         return cls(kind, shape, size, normalise, tuple(mean), tuple(std), lengths is not None)
+
+    @classmethod
+    def of_windows(cls, rows: NDArray[Any], window: int, normalise: str, targets: Targets) -> Self:
+        """Choose the numbers from the training rows float32 [T, F] of a table that is read in windows."""
+        whole = cls.fit(rows[None], None, "none" if normalise == "none" else "standard")
+        shape = (window, rows.shape[1])
+        return replace(whole, shape=shape, normalise=normalise, targets=targets)
 
     @classmethod
     def of_texts(cls, tokens: Tokens) -> Self:
@@ -151,7 +162,7 @@ class Preprocessing:
 
     def _normalise(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         inputs = samples.astype(np.float32)
-        inputs -= np.asarray(self.mean, np.float32)
+        inputs -= samples[:, -1:] if self.normalise == "window" else np.asarray(self.mean, np.float32)
         inputs /= np.asarray(self.std, np.float32)
         return inputs
 
@@ -167,6 +178,8 @@ class Preprocessing:
             values["tokens"] = Tokens(**_with_tuples(values["tokens"]))
         if values.get("frames") is not None:
             values["frames"] = Frames(**values["frames"])
+        if values.get("targets") is not None:
+            values["targets"] = Targets(**_with_tuples(values["targets"]))
         return cls(**values)
 
 

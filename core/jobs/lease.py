@@ -45,7 +45,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Start:
-    """The weights that a fine-tuning starts from. ``keep_head``: its classes are those of their training."""
+    """The weights that a fine-tuning starts from. ``keep_head``: its classes or targets are those of their training."""
 
     weights_sha256: str
     keep_head: bool
@@ -144,8 +144,9 @@ def _start(session: Session, job: Job) -> Start | None:
     if reference is None:
         return None
     _, version = refer(session, job.tenant, reference)
-    before, now_read = (session.get_one(Dataset, one).classes for one in (version.dataset_id, job.dataset_id))
-    return Start(version.weights_sha256, before == now_read)
+    before, now_read = (session.get_one(Dataset, one) for one in (version.dataset_id, job.dataset_id))
+    learnt = [(one.task, one.classes, one.targets) for one in (before, now_read)]
+    return Start(version.weights_sha256, learnt[0] == learnt[1])
 
 
 def _claimed(worker: Worker, resume: Checkpoint | None) -> Event:

@@ -15,6 +15,7 @@ from epochd.resources import ENDED, Dataset, Job
 
 LOOK_SECONDS = 0.3
 MOST_CLASSES = 20
+MEASURES = ("min", "mean", "max", "std")
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME (its newest version), NAME@VERSION, or an id.")]
 
 
@@ -30,11 +31,16 @@ def _add(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, archives or folders, as they are.")],
     name: Annotated[str, typer.Option(help="What to call it; else after the first path.", show_default=False)] = "",
     kind: Annotated[str | None, typer.Option(help="image, series, text or audio; else found out.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification, regression or forecast; else found out.")] = None,
+    target: Annotated[str | None, typer.Option(help="Forecasts: columns to foretell; else the last one.")] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="Forecasts: empty cells: refuse, previous, interpolate or zero.")
+    ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Resize all images to this.", show_default=False)
     ] = None,
     channels: Annotated[int | None, typer.Option(help="1 grey, 3 colour, 4 colour and transparency.")] = None,
-    label: Annotated[str | None, typer.Option(help="The column of the class.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column of the class, or of a number to foretell.")] = None,
     text: Annotated[str | None, typer.Option(help="The column of the text.")] = None,
     pattern: Annotated[str | None, typer.Option(help="The class in file names, e.g. {label}_{rest}.")] = None,
     test_pattern: Annotated[
@@ -50,6 +56,9 @@ def _add(
     height, width = _size(size)
     given: dict[str, Any] = {
         "kind": kind,
+        "task": task,
+        "target": target,
+        "missing": missing,
         "height": height,
         "width": width,
         "channels": channels,
@@ -121,13 +130,13 @@ def _list(machine: Json = False) -> None:
         found = list(client.datasets())
     out.table(
         found,
-        ["data set", "kind", "shape", "classes", "train", "test", "created (UTC)"],
+        ["data set", "kind", "shape", "learnt", "train", "test", "created (UTC)"],
         [
             [
                 f"{each['name']}@{each['version']}",
                 each["kind"],
                 shape(each),
-                str(len(each["classes"])),
+                learnt(each),
                 f"{each['splits'].get('train', 0):,}",
                 f"{each['splits'].get('test', 0):,}",
                 moment(each["created_at"]),
@@ -152,6 +161,13 @@ def shape(dataset: Dataset) -> str:
     return "x".join(sides) + (" characters" if dataset["kind"] == "text" else "")
 
 
+def learnt(dataset: Dataset) -> str:
+    """What a network can learn of a data set, in a few words."""
+    if dataset["task"] == "classification":
+        return f"{len(dataset['classes']):,} classes"
+    return f"{dataset['task']} {', '.join(dataset['targets'] or [])}".strip()
+
+
 def _show(ref: Ref, machine: Json = False) -> None:
     """Show one data set and what was found in it."""
     with out.client() as client:
@@ -166,10 +182,18 @@ def _describe(dataset: Dataset) -> None:
     out.result(None, f"{dataset['name']}@{dataset['version']}: {dataset['kind']}, {shape(dataset)}")
     counts: dict[str, dict[str, int]] = found.get("samples", {})
     splits = ", ".join(f"{name} {count:,}" for name, count in dataset["splits"].items())
-    out.result(None, f"samples: {splits}; {len(dataset['classes'])} classes")
+    out.result(None, f"samples: {splits}; {learnt(dataset)}")
     if counts and len(dataset["classes"]) <= MOST_CLASSES:
         rows = [[name, *(f"{counts[split].get(name, 0):,}" for split in counts)] for name in dataset["classes"]]
         out.table([], ["class", *counts], rows, "")
+    for title, described in (("target", found.get("targets")), ("column", found.get("columns"))):
+        if described:
+            rows = [
+                [name, split, *(f"{one[part]:.6g}" for part in MEASURES)]
+                for split, columns in described.items()
+                for name, one in columns.items()
+            ]
+            out.table([], [title, "split", *MEASURES], rows, "")
     for line in remarks(found):
         out.result(None, line)
 

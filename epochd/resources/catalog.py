@@ -15,12 +15,15 @@ class Dataset(TypedDict):
     name: str
     version: int
     kind: str
+    task: str
     created_at: str
     shape: list[int]
     lengths: list[int] | None
     rate: int | None
     dtype: str
     classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
     splits: dict[str, int]
     size_bytes: int
     sha256: str
@@ -67,10 +70,13 @@ class ModelVersion(TypedDict):
     weights_sha256: str
     onnx_sha256: str | None
     parameters: int
+    task: str
     input: dict[str, Any]
     preprocessing: dict[str, Any] | None
     """Null in lists."""
     classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
     metrics: dict[str, Any]
     dataset: DatasetRef
     spec: dict[str, Any]
@@ -96,10 +102,16 @@ AliasMove = TypedDict(
 Answer = TypedDict("Answer", {"class": str, "index": int, "probability": float, "probabilities": dict[str, float]})
 
 
+class Foretold(TypedDict):
+    """Numbers by the names of the targets, in their own units; of a forecast the next ones in turn."""
+
+    values: dict[str, float | list[float]]
+
+
 class Prediction(TypedDict):
-    """One answer for each input, in order."""
+    """One answer for each input, in order: classes, or numbers where the model foretells them."""
 
     object: Literal["prediction"]
     model: str
     model_version: int
-    predictions: list[Answer]
+    predictions: list[Any]

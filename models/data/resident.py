@@ -1,20 +1,23 @@
 """A split that lives on the device as a few tensors; a batch is a selection by index, without worker processes."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.encode import Preprocessing, ragged
 from core.encode.splits import permutation
 from models.data.splits import Split
+from models.evaluate import logits_of
 
 WINDOW = 8
 """Batches whose sequences are sorted by length together."""
 
 
 class Resident:
-    """Inputs in the network's size and targets int64 [N].
+    """Inputs in the network's size and targets: classes int64 [N], or scaled numbers float32 [N, targets].
 
     Images uint8 [N, H, W, C], series or frames float32 [N, T, F], spectrograms float32 [N, T, mels, 1] or token
     ids int32 [N, T], with lengths int64 [N] where they
@@ -36,7 +39,7 @@ class Resident:
 
     def _keep(
         self,
-        targets: NDArray[np.int64],
+        targets: NDArray[Any],
         lengths: NDArray[np.int64] | None,
         preprocessing: Preprocessing,
         device: torch.device,
@@ -46,12 +49,17 @@ class Resident:
         if preprocessing.frames is not None and preprocessing.frames.fixed:
             mean, std = mean[:, None], std[:, None]
         self.lengths = None if lengths is None else torch.from_numpy(lengths).to(device)
+        targets = targets if preprocessing.targets is None else preprocessing.targets.scale(targets)
         self.targets = torch.from_numpy(np.ascontiguousarray(targets)).to(device)
         self.mean = torch.from_numpy(mean).to(device)
         self.std = torch.from_numpy(std).to(device)
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def wanted(self, indices: Tensor) -> Tensor:
+        """What the network should say of these samples."""
+        return self.targets[indices]
 
     def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor | None]:
         """Network input of these samples and their lengths, cut to the longest: nothing depends on the rest."""
@@ -63,6 +71,10 @@ class Resident:
     def _select(self, indices: Tensor | slice, longest: int | None) -> Tensor:
         """These raw samples, sequences up to ``longest``."""
         return (self.inputs if longest is None else self.inputs[:, :longest])[indices]
+
+    def outputs(self, network: nn.Module) -> Tensor:
+        """What a network says of all samples in their order, [N, ...], in evaluation mode."""
+        return logits_of(network, self.batch, len(self), self.lengths)
 
     def prepare(self, raw: Tensor) -> Tensor:
         """Raw samples -> network input, the same arithmetic as ``Preprocessing.feed``; ``raw`` stays."""

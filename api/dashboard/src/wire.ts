@@ -1,5 +1,5 @@
 /** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
-import type { Replay } from "./job/compared";
+import type { JobResult, Score, TestScore } from "./result";
 
 export interface List<T> {
   object: "list";
@@ -44,37 +44,7 @@ export interface JobError {
   } | null;
 }
 
-export interface Score {
-  accuracy: number;
-  loss: number;
-}
-
-/** One class of the test split; null where a score is undefined. */
-export interface ClassScore {
-  class: string;
-  precision: number | null;
-  recall: number | null;
-  f1: number | null;
-  auroc: number | null;
-  support: number;
-}
-
-export interface JobResult {
-  test: (Score & { macro_f1?: number | null; auroc?: number | null }) | null;
-  validation: Score | null;
-  best_step: number;
-  best_epoch: number;
-  steps: number;
-  epochs: number;
-  stopped: string;
-  seconds: number;
-  confusion_matrix: number[][];
-  /** Missing in the results of older versions. */
-  per_class?: ClassScore[];
-  classes: string[];
-  weights_sha256: string;
-  replay?: Replay;
-}
+export type { ClassScore, JobResult, Score } from "./result";
 
 export interface DatasetName {
   id: string;
@@ -141,9 +111,19 @@ export interface Ingest extends AnyJob {
 
 export type Job = Training | Ingest;
 
+export interface Measured {
+  min: number;
+  mean: number;
+  max: number;
+  std: number;
+}
+
 /** What an ingest found out about the files. One that was refused has only what was known by then. */
 export interface Findings {
   samples?: Record<string, Record<string, number>>;
+  /** Numbers to foretell, or the columns of a forecast's table: {split: {name: {min, mean, max, std, ...}}}. */
+  targets?: Record<string, Record<string, Measured>>;
+  columns?: Record<string, Record<string, Measured>>;
   skipped?: { file: string; row?: number; reason: string }[];
   skipped_total?: number;
   ignored_files?: string[];
@@ -192,8 +172,11 @@ export interface Checkpoint {
   created_at: string;
 }
 
+export type Task = "classification" | "regression" | "forecast" | "language";
+
 export interface Dataset extends DatasetName {
   kind: string;
+  task: Task;
   created_at: string;
   shape: number[];
   /** [shortest, longest] where samples differ in length. */
@@ -201,7 +184,12 @@ export interface Dataset extends DatasetName {
   /** Of recordings, in Hz. */
   rate: number | null;
   dtype: string;
+  /** Empty unless the task is classification. */
   classes: string[];
+  /** Of a forecast's table, in order. */
+  columns: string[] | null;
+  /** Names of the numbers to foretell. */
+  targets: string[] | null;
   splits: Record<string, number>;
   size_bytes: number;
   sha256: string;
@@ -239,11 +227,14 @@ export interface ModelVersion {
   reason: string | null;
   weights_sha256: string;
   parameters: number;
+  task: Task;
   input: { kind: string; shape: number[]; dtype: string };
   /** Null in lists. */
   preprocessing: JsonObject | null;
   classes: string[];
-  metrics: { test?: Score | null; validation?: Score | null };
+  columns: string[] | null;
+  targets: string[] | null;
+  metrics: { test?: TestScore | null; validation?: Score | null };
   dataset: DatasetName;
 }
 

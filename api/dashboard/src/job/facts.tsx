@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { family, reference, shortId } from "../jobs/row";
-import { count, percent } from "../number";
+import { count } from "../number";
 import { ended } from "../part/status";
+import { judged } from "../result";
 import { href } from "../route";
 import { Ago, Took, Until } from "../time";
 import type { Job } from "../wire";
@@ -29,7 +30,10 @@ export function Facts({ job }: { job: Job }) {
     const version = job.model_version ? ` version ${job.model_version}` : "";
     facts.push(["Model", <a href={href(["models", job.model])}>{job.model + version}</a>]);
   }
-  if (job.kind === "train" && job.result?.test) facts.push(["Test accuracy", <strong>{percent(job.result.test.accuracy)}</strong>]);
+  if (job.kind === "train" && job.result?.test) {
+    const [value, name] = judged(job.result.test);
+    facts.push([`Test ${name}`, <strong>{value}</strong>]);
+  }
   return (
     <dl class="facts">
       {facts.map(([name, value]) => (

@@ -1,17 +1,9 @@
 import { shortId } from "../jobs/row";
+import type { Replay } from "../result";
 import { href } from "../route";
 
-/** How a replay compares with the job that it trained again. */
-export interface Replay {
-  of: string;
-  match: boolean;
-  weights_sha256: string;
-  original_sha256: string;
-  differences: string[];
-}
-
 /** Whether a replay made the weights of its original, and if not, what may be why. */
-export function Compared({ replay }: { replay: Replay }) {
+export function Replayed({ replay }: { replay: Replay }) {
   const original = (
     <a href={href(["jobs", replay.of])}>
       <code>{shortId(replay.of)}</code>
