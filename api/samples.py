@@ -40,18 +40,22 @@ class Samples:
         if self._dataset.task == "forecast":
             rows = self._rows("rows", first * STRETCH, count * STRETCH)
             stretches = [rows[start : start + STRETCH] for start in range(0, len(rows), STRETCH)]
-            return [(f"row {index * STRETCH:,}", one) for index, one in enumerate(stretches, first)]
-        labels = self._labels(first, count)
+            return list(zip(self.labels(first, count), stretches, strict=True))
+        labels = self.labels(first, count)
         return list(zip(labels, self._values(first, len(labels)), strict=True))
 
     def seconds(self, first: int, count: int) -> list[tuple[str, float]]:
         """(class, duration) of recordings, whose values are not read."""
         assert self._dataset.rate is not None
-        labels = self._labels(first, count)
+        labels = self.labels(first, count)
         ends = self._rows("offsets", first, len(labels) + 1)
         return list(zip(labels, (np.diff(ends) / self._dataset.rate).tolist(), strict=True))
 
-    def _labels(self, first: int, count: int) -> list[str]:
+    def labels(self, first: int, count: int) -> list[str]:
+        """The classes of ``count`` samples from index ``first`` on, or what stands in their place, as ``read`` says."""
+        if self._dataset.task == "forecast":
+            rows = self._header[f"{self._split}.rows"]["shape"][0]
+            return [f"row {index * STRETCH:,}" for index in range(first, min(first + count, -(-rows // STRETCH)))]
         targets = self._rows("targets", first, count)
         if self._dataset.task == "regression":
             return [", ".join(f"{number:.6g}" for number in row) for row in targets.tolist()]

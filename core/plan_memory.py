@@ -35,6 +35,10 @@ model, bytes) and ONNX Runtime's own. An SGD of 64 MiB of weights peaks at 10.3 
 _SERIALISED = 3
 """safetensors holds each tensor as bytes, then the whole file twice. An SGD with momentum (14 copies in all) was
 measured at 14.1 times its 64 MiB of weights, an Adam (19) at 18.1."""
+_MAPPED = 64 * 2**20
+"""A chunk of a mapped data set on its way to statistics, or to another size: 4 MiB, and its copies in wider types."""
+_MAPPED_SAMPLE = 64
+"""Of each sample in memory: target, length, row and place in the file, and the order of an epoch as it is drawn."""
 _RECURRENT = {"elman": 4, "gru": 8, "lstm": 24}
 """Numbers that a training step holds at its peak for each state of each step and layer. PyTorch's LSTM keeps on a CPU
 the projections, the gates, both states and the gradients of all; the fits give 3.9, 7.3 and 24.2."""
@@ -87,10 +91,14 @@ class Samples:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes at the peak, beside the process itself. ``parts`` add up to ``training_bytes``."""
+    """Bytes at the peak, beside the process itself. ``parts`` add up to ``training_bytes``.
+
+    ``mapped_bytes`` are what takes the place of ``dataset_bytes`` where the samples stay on disk.
+    """
 
     parts: dict[str, int]
     dataset_bytes: int
+    mapped_bytes: int
 
     @property
     def training_bytes(self) -> int:
@@ -99,8 +107,13 @@ class Memory:
 
     @property
     def total_bytes(self) -> int:
-        """What a worker's slot must have."""
+        """With the data set in memory, as a worker trains whose slot has so much."""
         return self.training_bytes + self.dataset_bytes
+
+    @property
+    def least_bytes(self) -> int:
+        """What a worker's slot must have: with less than ``total_bytes`` the samples stay on disk."""
+        return self.training_bytes + min(self.dataset_bytes, self.mapped_bytes)
 
 
 def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None = None) -> Memory:
@@ -128,10 +141,11 @@ def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None
         "checkpoint": max(copy, saving - activations - evaluation),
         "libraries": _LIBRARIES,
     }
-    # The file as it is, the training split cut out of it, and copies in the network's size: one of each split, and
-    # one of the training split that the normalisation is measured on.
-    copies = samples.train * samples.raw_bytes + (2 * samples.train + samples.test) * samples.resized_bytes
-    return Memory(parts, samples.file_bytes + copies)
+    # The file as it is, the training split cut out of it, and a copy of each split in the network's size.
+    copies = samples.train * samples.raw_bytes + (samples.train + samples.test) * samples.resized_bytes
+    read = max(batch, evaluated) * (samples.raw_bytes + samples.resized_bytes)
+    mapped = _MAPPED + _MAPPED_SAMPLE * (samples.train + samples.test) + read
+    return Memory(parts, samples.file_bytes + copies, mapped)
 
 
 def largest_batch_size(fits: Callable[[int], bool], least: int = 1) -> int | None:

@@ -69,6 +69,10 @@ class DatasetCalls(Calls):
         """Delete one version (name@version, or an id) that nothing was made from."""
         self._transport.send("DELETE", f"/v1/datasets/{segment(ref)}")
 
-    def samples(self, ref: str, *, split: Literal["train", "validation", "test"] = "test") -> Iterator[Sample]:
-        """The raw samples of a split, in order."""
-        return self._pages(f"/v1/datasets/{segment(ref)}/samples", {"split": split})
+    def samples(
+        self, ref: str, *, split: Literal["train", "validation", "test"] = "test", values: bool = True
+    ) -> Iterator[Sample]:
+        """The raw samples of a split, in order; without their ``values`` only the labels."""
+        return self._pages(
+            f"/v1/datasets/{segment(ref)}/samples", {"split": split, "values": None if values else False}
+        )

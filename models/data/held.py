@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.encode import Preprocessing
-from models.data.resident import Resident
+from models.data.on_disk import hold
 from models.data.splits import Splits
 from models.data.windows import Windows
 
@@ -46,15 +47,16 @@ class Placed:
     test: Callable[[], Held]
 
 
-def place(splits: Splits, preprocessing: Preprocessing, device: torch.device) -> Placed:
-    """Put the splits on the device as ``preprocessing`` wants them."""
+def place(splits: Splits, preprocessing: Preprocessing, device: torch.device, scratch: Path | None) -> Placed:
+    """Put the splits on the device as ``preprocessing`` wants them; samples that are mapped stay on disk."""
     targets = preprocessing.targets
     if targets is None or targets.horizon is None:
         train, validation, test = (
-            partial(Resident, split, preprocessing, device) for split in (splits.train, splits.validation, splits.test)
+            partial(hold, split, preprocessing, device, scratch)
+            for split in (splits.train, splits.validation, splits.test)
         )
         return Placed(train(), validation(), test)
-    parts = [split.inputs for split in (splits.train, splits.validation, splits.test)]
+    parts = [np.asarray(split.inputs) for split in (splits.train, splits.validation, splits.test)]
     rows = torch.from_numpy(np.concatenate(parts)).to(device)
     window, begin = preprocessing.shape[0], 0
     made = []

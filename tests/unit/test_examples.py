@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from ingesting import ingested_files
 
+from benchmarks.choices import CANDIDATES
+from benchmarks.real_sets import REAL_SETS
 from core.ingest import Upload
 from core.specs import TrainJob
+from epochd.cli.jobs import assign
 from models.data.splits import load
 from models.events import Finished
 from models.export import export, verify
@@ -45,3 +48,14 @@ def test_an_example_reaches_its_accuracy(example: str, options: dict[str, str], 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.name)
 def test_an_example_is_a_job_and_named_after_its_set(path: Path) -> None:
     assert path.stem.startswith(TrainJob.model_validate_json(path.read_text()).dataset)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_what_an_example_was_chosen_from_are_jobs_that_differ(name: str) -> None:
+    tried = []
+    for changes in CANDIDATES[name]:
+        body = REAL_SETS[name].job
+        for change in changes:
+            assign(body, change)
+        tried.append(TrainJob.model_validate(body).model_dump_json())
+    assert len(set(tried)) == len(tried)

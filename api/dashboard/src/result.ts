@@ -44,6 +44,15 @@ export interface Forecast {
   forecast: Record<string, number[]>;
 }
 
+/** How a replay compares with the job that it trained again. */
+export interface Replay {
+  of: string;
+  match: boolean;
+  weights_sha256: string;
+  original_sha256: string;
+  differences: string[];
+}
+
 export interface JobResult {
   test: TestScore | null;
   validation: Score | null;
@@ -60,6 +69,7 @@ export interface JobResult {
   forecasts?: Forecast[];
   classes: string[];
   weights_sha256: string;
+  replay?: Replay;
 }
 
 /** The score that a task is judged by: its value and its name. */

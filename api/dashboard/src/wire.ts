@@ -82,6 +82,7 @@ interface AnyJob {
   resume: "exact" | "approximate" | null;
   resume_reason: string | null;
   error: JobError | null;
+  replay_of: string | null;
   last_seq: number;
 }
 
@@ -197,7 +198,7 @@ export interface Dataset extends DatasetName {
   findings: Findings | null;
 }
 
-/** Rows of pixels (of channels), steps of a series (of features), a text, or null for a recording. */
+/** Rows of pixels (of channels), steps of a series (of features), a text; null for a recording, and where not asked for. */
 export type Values = number[] | number[][] | number[][][] | string | null;
 
 export interface Sample {
@@ -228,7 +229,8 @@ export interface ModelVersion {
   parameters: number;
   task: Task;
   input: { kind: string; shape: number[]; dtype: string };
-  preprocessing: JsonObject;
+  /** Null in lists. */
+  preprocessing: JsonObject | null;
   classes: string[];
   columns: string[] | null;
   targets: string[] | null;

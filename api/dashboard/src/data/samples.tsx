@@ -30,10 +30,14 @@ function places(dataset: Dataset, samples: number, turn: number): number[] {
   return Array.from({ length: shown }, (_, index) => Math.min(samples - 1, Math.floor((index + offset) * stride)));
 }
 
+/** Pictures and recordings are asked for as files; of the others their values are drawn. */
+const drawn = (dataset: Dataset): boolean => dataset.kind !== "image" && dataset.kind !== "audio";
+
 async function look(dataset: Dataset, split: string, indices: number[], signal: AbortSignal): Promise<Sample[]> {
   const one = async (index: number): Promise<Sample[]> => {
     const after = index ? `&after=${index - 1}` : "";
-    const answer = await call<List<Sample>>(`${path(dataset)}?split=${split}&limit=1${after}`, { signal });
+    const query = `split=${split}&limit=1&values=${drawn(dataset)}${after}`;
+    const answer = await call<List<Sample>>(`${path(dataset)}?${query}`, { signal });
     return answer.body?.data ?? [];
   };
   return (await Promise.all(indices.map(one))).flat();

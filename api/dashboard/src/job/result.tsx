@@ -3,6 +3,7 @@ import { judged, type TestScore } from "../result";
 import { span } from "../time";
 import type { ClassScore, JobResult } from "../wire";
 import { Compared, Forecasts } from "./forecasts";
+import { Replayed } from "./replayed";
 
 const why: Record<string, string> = {
   epochs: "all epochs done",
@@ -133,6 +134,7 @@ export function Result({ result }: { result: JobResult }) {
   return (
     <section class="panel" aria-labelledby="result">
       <h2 id="result">Result</h2>
+      {result.replay ? <Replayed replay={result.replay} /> : null}
       <div class="scores">
         <Scores name="Test" score={result.test} />
         <Scores name="Validation" score={result.validation} />

@@ -8,7 +8,7 @@ export function CommandDesk({ model, version }: Desk) {
   const { input, columns, targets, task, preprocessing } = version;
   const [rows = 1] = input.shape;
   const named = (targets ?? []).join(", ");
-  const horizon = (preprocessing["targets"] as { horizon?: number | null } | null)?.horizon;
+  const horizon = (preprocessing?.["targets"] as { horizon?: number | null } | null)?.horizon;
   const sample = columns ? `[[${columns.join(", ")}], … ${count(rows)} rows]` : input.kind === "text" ? '"…"' : "[…]";
   const command = `curl -sS ${location.origin}/v1/models/${model}:predict -H 'Content-Type: application/json' -d '{"inputs": [${sample}]}'`;
   return (
