@@ -42,6 +42,11 @@ class Plan:
         return int(first.options["vocabulary"]) if first.kind == "embedding" else None
 
     @property
+    def carries(self) -> bool:
+        """A language model: it has a head at every step, and goes on from the states that it left."""
+        return len(self.layers[-1].output) == 2
+
+    @property
     def flops(self) -> int:
         """Of one forward pass of one sample (convolutions and matrix products; multiply + add = 2)."""
         return sum(layer.flops for layer in self.layers)

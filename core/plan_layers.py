@@ -164,9 +164,10 @@ class Sequence:
         self._add("flatten", (math.prod(self.shape),))
 
     def dense(self, outputs: int) -> None:
-        """A matrix product and a bias."""
-        (inputs,) = self.shape
-        self._add("dense", (outputs,), parameters=(inputs + 1) * outputs, flops=2 * inputs * outputs)
+        """A matrix product and a bias, of a vector or of every step of a sequence."""
+        *steps, inputs = self.shape
+        flops = 2 * math.prod(steps) * inputs * outputs
+        self._add("dense", (*steps, outputs), parameters=(inputs + 1) * outputs, flops=flops)
 
     def rows(self) -> None:
         """An image as a sequence, row by row from the top: (height, width, channels) -> (height, width * channels)."""
