@@ -6,7 +6,7 @@ Validation, estimates, the table of layers, the ``nn.Module`` and the ONNX graph
 from dataclasses import dataclass
 from typing import Any
 
-from core import plan_audio, plan_augment
+from core import plan_audio, plan_augment, plan_task
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import Layer, PlanError, Sample, Shape
 from core.specs import Data, TrainSpec
@@ -20,7 +20,7 @@ _MOST = 2**40
 
 @dataclass(frozen=True)
 class Plan:
-    """The layers of a network in order. ``input`` is one sample after preprocessing, ``outputs`` the classes.
+    """The layers of a network in order. ``input`` is one sample after preprocessing, ``outputs`` what the head gives.
 
     ``variable``: the network reads sequences with their lengths; ``input`` has the longest, and longer ones work too.
     """
@@ -76,14 +76,7 @@ class Plan:
 
 def make(spec: TrainSpec, sample: Sample) -> Plan:
     """The plan of this training; PlanError says which field cannot be and what to do about it."""
-    if sample.classes < 2:
-        raise PlanError("#/dataset", f"a classifier needs at least 2 classes and the data set has {sample.classes}")
-    weights = spec.hyperparameters.class_weights
-    if isinstance(weights, list) and len(weights) != sample.classes:
-        raise PlanError(
-            "#/hyperparameters/class_weights",
-            f"give one weight for each of the {sample.classes} classes (there are {len(weights)})",
-        )
+    plan_task.check(spec.hyperparameters, sample)
     if spec.data.normalise == "unit" and sample.kind != "image":
         raise PlanError("#/data/normalise", "unit scales pixels; leave normalise out, or use none")
     if spec.data.normalise == "recording" and sample.kind != "audio":
@@ -94,9 +87,9 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
         plan_augment.check(spec.data.augment, sample.kind, shape)
     text = sample.kind == "text"
     vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if text else 0
-    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.classes, vocabulary).layers)
+    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.outputs, vocabulary).layers)
     varies = sample.lengths is not None and len(shape) != 3  # a cnn reads recordings of one length
-    plan = Plan(layers, shape, sample.classes, text or varies)
+    plan = Plan(layers, shape, sample.outputs, text or varies)
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):
         if number > _MOST:
             raise PlanError("#/network", f"the network would have {number:,} {name}; make its layers smaller")

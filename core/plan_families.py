@@ -7,7 +7,7 @@ from core.plan_layers import MONOTONE, PlanError, Sample, Sequence, Shape
 from core.specs import Cnn, ConvStage, Network, Rnn, TrainSpec
 
 Layout = Callable[[Network, Shape, int, int], Sequence]
-"""(network, input shape, classes, token ids) -> its layers; token ids is 0 where there are none."""
+"""(network, input shape, numbers the head gives, token ids) -> its layers; token ids is 0 where there are none."""
 FAMILIES: dict[str, Layout] = {}
 
 
@@ -41,7 +41,7 @@ def network_input(sample: Sample, spec: TrainSpec) -> Shape:
 
 
 @family("cnn")
-def cnn(network: Network, shape: Shape, classes: int, vocabulary: int) -> Sequence:
+def cnn(network: Network, shape: Shape, outputs: int, vocabulary: int) -> Sequence:
     """Stages of convolution, then flatten (or a global pool), then dense layers."""
     assert isinstance(network, Cnn)
     if len(shape) != 3:
@@ -54,12 +54,12 @@ def cnn(network: Network, shape: Shape, classes: int, vocabulary: int) -> Sequen
     layers.flatten()
     if not network.hidden:
         layers.dropout(network.dropout)
-    _head(layers, network.hidden, network.activation, network.dropout, classes)
+    _head(layers, network.hidden, network.activation, network.dropout, outputs)
     return layers
 
 
 @family("rnn")
-def rnn(network: Network, shape: Shape, classes: int, vocabulary: int) -> Sequence:
+def rnn(network: Network, shape: Shape, outputs: int, vocabulary: int) -> Sequence:
     """Recurrent layers over a sequence, an image's rows, or a text's embedded tokens; a readout, then dense layers."""
     assert isinstance(network, Rnn)
     layers = Sequence(shape)
@@ -72,16 +72,16 @@ def rnn(network: Network, shape: Shape, classes: int, vocabulary: int) -> Sequen
     layers.recurrent(network.cell, network.hidden, network.layers, network.bidirectional, network.dropout)
     layers.readout(network.readout, network.bidirectional)
     layers.dropout(network.dropout)
-    _head(layers, network.dense, network.activation, network.dropout, classes)
+    _head(layers, network.dense, network.activation, network.dropout, outputs)
     return layers
 
 
-def _head(layers: Sequence, hidden: list[int], activation: str, dropout: float, classes: int) -> None:
+def _head(layers: Sequence, hidden: list[int], activation: str, dropout: float, outputs: int) -> None:
     for width in hidden:
         layers.dense(width)
         layers.activation(activation)
         layers.dropout(dropout)
-    layers.dense(classes)
+    layers.dense(outputs)
 
 
 def _stage(layers: Sequence, stage: ConvStage, pointer: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from core.errors import Invalid
+from core.specs import Task
 
 Shape = tuple[int, ...]
 Option = int | float | str | bool
@@ -31,20 +32,39 @@ class PlanError(Invalid):
 
 @dataclass(frozen=True)
 class Sample:
-    """What a data set's row says about its samples: their raw shape and the number of classes.
+    """What a data set's row says about its samples: their raw shape, and what is learnt of them.
 
     An image is (height, width, channels), a series (time, features), a text (). ``lengths`` are the shortest and the
     longest, in steps, characters or samples of the signal, where they differ (null for a text: not known); ``rate`` is
     that of recordings, in Hz, whose shape is () too. ``vocabulary`` counts the token ids
     of texts; null while training has not chosen them yet, which plans for the most that the spec allows.
+    ``classes`` is 0 where the task is not classification, ``targets`` counts the numbers to foretell, each of
+    them ``horizon`` steps far where the task is a forecast.
     """
 
-    kind: Literal["image", "series", "text", "audio"]
+    kind: Literal["image", "series", "text", "audio", "corpus"]
     shape: Shape
     classes: int
     lengths: tuple[int, int] | None = None
     vocabulary: int | None = None
     rate: int | None = None
+    task: Task = "classification"
+    targets: int = 0
+    horizon: int = 1
+
+    @property
+    def outputs(self) -> int:
+        """The numbers that the head gives (for each token, where the task is language)."""
+        match self.task:
+            case "classification":
+                return self.classes
+            case "regression":
+                return self.targets
+            case "forecast":
+                return self.horizon * self.targets
+            case "language":
+                assert self.vocabulary is not None, "the plan has resolved it"
+                return self.vocabulary
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class Metrics:
 
     ``train_loss``, ``train_accuracy`` (means since they were last given) and ``learning_rate`` every ``log_every``
     steps and at the end; ``validation_loss`` and ``validation_accuracy`` at the end of every epoch and of the run.
+    Tasks without classes have other metrics in the place of accuracy.
     """
 
     step: int

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
+from core.specs import Task
+
 
 class DatasetRef(TypedDict):
     """The exact dataset version that a job or model version was made from."""
@@ -18,7 +20,9 @@ class Dataset(TypedDict):
     """An immutable version of a dataset; ``shape`` is that of one raw sample.
 
     ``lengths`` is [shortest, longest] where samples differ in length, else null; ``rate`` is that of recordings, in Hz.
-    ``findings`` is what its ingest saw; null for what is built in.
+    ``classes`` is empty unless the task is classification; ``targets`` are the names of the numbers to foretell
+    (regression, forecast), ``columns`` all those of a forecast's table. ``findings`` is what its ingest saw; null for
+    what is built in.
     """
 
     object: Literal["dataset"]
@@ -26,12 +30,15 @@ class Dataset(TypedDict):
     name: str
     version: int
     kind: str
+    task: Task
     created_at: datetime
     shape: list[int]
     lengths: list[int] | None
     rate: int | None
     dtype: str
     classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
     splits: dict[str, int]
     size_bytes: int
     sha256: str
@@ -91,6 +98,7 @@ class ModelVersion(TypedDict):
     weights_sha256: str
     onnx_sha256: str | None
     parameters: int
+    task: Task
     input: Input
     preprocessing: dict[str, Any]
     classes: list[str]

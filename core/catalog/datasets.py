@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from core import blobs, ids
 from core.db import Database, now
 from core.errors import Conflict, Invalid, NotFound
+from core.specs import Task
 from core.tables import Dataset, Job, ModelVersion
 
 
@@ -19,7 +20,7 @@ class NewDataset:
     """A dataset whose blob is stored already."""
 
     name: str
-    kind: Literal["image", "series", "text", "audio"]
+    kind: Literal["image", "series", "text", "audio", "corpus"]
     shape: list[int]
     dtype: str
     classes: list[str]
@@ -29,6 +30,9 @@ class NewDataset:
     sha256: str
     lengths: list[int] | None = None
     rate: int | None = None
+    task: Task = "classification"
+    columns: list[str] | None = None
+    targets: list[str] | None = None
     findings: dict[str, Any] | None = None
 
 

@@ -21,7 +21,12 @@ _Pick = Callable[[Chunk, NDArray[np.bool_]], Iterator[NDArray[Any]]]
 def pack(samples: Samples, arranged: Arranged, output: Path, source: str, work: Work) -> dict[str, Any]:
     """Write the data set file; gives its manifest, which is also in the file. Refused if padding makes it too large."""
     lengths = samples.lengths
-    manifest: dict[str, Any] = {"kind": samples.kind, "classes": arranged.classes, "source": source}
+    manifest: dict[str, Any] = {
+        "kind": samples.kind,
+        "task": "classification",
+        "classes": arranged.classes,
+        "source": source,
+    }
     if samples.kind == "text":
         manifest |= {"shape": [], "dtype": "utf8"}
         lengths = np.array(samples.characters, np.int64)

@@ -164,4 +164,14 @@ def make_plan(request: TrainJob, dataset: Dataset, vocabulary: int | None = None
 def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
     """What a dataset's row tells the plan."""
     lengths = None if dataset.lengths is None else (dataset.lengths[0], dataset.lengths[1])
-    return plan.Sample(dataset.kind, tuple(dataset.shape), len(dataset.classes), lengths, vocabulary, dataset.rate)
+    targets = 0 if dataset.targets is None else len(dataset.targets)
+    return plan.Sample(
+        dataset.kind,
+        tuple(dataset.shape),
+        len(dataset.classes),
+        lengths,
+        vocabulary,
+        dataset.rate,
+        dataset.task,
+        targets,
+    )

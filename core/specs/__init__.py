@@ -18,6 +18,7 @@ from core.specs.base import (
     PositiveFloat,
     Ratio,
     Spec,
+    Task,
 )
 from core.specs.ingest import IngestJob, IngestOptions
 from core.specs.jobs import TrainJob
@@ -52,6 +53,7 @@ __all__ = [
     "Schedule",
     "Spec",
     "Target",
+    "Task",
     "TrainJob",
     "TrainSpec",
 ]

@@ -20,6 +20,8 @@ ModelRef = Annotated[
 Ratio = Annotated[float, Field(ge=0, lt=1)]
 PositiveFloat = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 Device = Literal["auto", "cpu", "cuda"]
+Task = Literal["classification", "regression", "forecast", "language"]
+"""What a network learns of a data set: a class, numbers, the next rows of a table, or the next token of a text."""
 
 
 class Spec(BaseModel):

@@ -114,7 +114,9 @@ class Schedule(Spec):
         return self
 
 
-Monitor = Literal["validation_loss", "validation_accuracy"]
+Monitor = Literal[
+    "validation_loss", "validation_accuracy", "validation_mae", "validation_rmse", "validation_perplexity"
+]
 
 
 class EarlyStopping(Spec):
@@ -125,7 +127,7 @@ class EarlyStopping(Spec):
 
 
 class Target(Spec):
-    """Stop as soon as the metric reaches the value (loss: at or below; accuracy: at or above)."""
+    """Stop as soon as the metric reaches the value (accuracy: at or above; all others: at or below)."""
 
     metric: Monitor
     value: float = Field(allow_inf_nan=False)
@@ -146,7 +148,8 @@ class Hyperparameters(Spec):
     class_weights: Literal["balanced"] | list[PositiveFloat] | None = None
     early_stopping: EarlyStopping | None = None
     target: Target | None = None
-    monitor: Monitor = "validation_accuracy"
+    monitor: Monitor | None = None
+    """What decides which weights are the best; null: validation_accuracy of classes, validation_loss of all else."""
     precision: Literal["fp32", "bf16"] = "fp32"
     log_every: int = Field(default=10, ge=1, le=1_000_000)
     """Training loss and accuracy are recorded every this many steps (by count, never by time)."""

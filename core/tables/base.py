@@ -19,7 +19,8 @@ from sqlalchemy.orm import DeclarativeBase
 STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 ENDED = ("succeeded", "failed", "cancelled")
 KINDS = ("train", "ingest")
-DATASET_KINDS = ("image", "series", "text", "audio")
+DATASET_KINDS = ("image", "series", "text", "audio", "corpus")
+TASKS = ("classification", "regression", "forecast", "language")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

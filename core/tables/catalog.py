@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.tables.base import DATASET_KINDS, Base, Id, Sha256, one_of
+from core.tables.base import DATASET_KINDS, TASKS, Base, Id, Sha256, one_of
 
 
 class Dataset(Base):
@@ -33,12 +33,16 @@ class Dataset(Base):
         ),
         CheckConstraint("version >= 1", name="version"),
         CheckConstraint(one_of("kind", DATASET_KINDS), name="kind"),
+        CheckConstraint(one_of("task", TASKS), name="task"),
     )
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     tenant: Mapped[str | None] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(64), index=True)
     version: Mapped[int]
-    kind: Mapped[Literal["image", "series", "text", "audio"]] = mapped_column(String(16))
+    kind: Mapped[Literal["image", "series", "text", "audio", "corpus"]] = mapped_column(String(16))
+    task: Mapped[Literal["classification", "regression", "forecast", "language"]] = mapped_column(
+        String(16), server_default="classification"
+    )
     shape: Mapped[list[Any]]
     lengths: Mapped[list[Any] | None]
     """[shortest, longest], in steps, characters or samples of the signal; null: all samples have ``shape``."""
@@ -46,6 +50,11 @@ class Dataset(Base):
     """Of recordings, in Hz."""
     dtype: Mapped[str] = mapped_column(String(16))
     classes: Mapped[list[Any]]
+    """Empty where the task is not classification."""
+    columns: Mapped[list[Any] | None]
+    """Of a forecast's table, in order; null for all else."""
+    targets: Mapped[list[Any] | None]
+    """Names of the numbers that are foretold (regression, forecast); null for all else."""
     splits: Mapped[dict[str, Any]]
     source: Mapped[str] = mapped_column(String(512))
     findings: Mapped[dict[str, Any] | None]

@@ -121,13 +121,13 @@ def _list(machine: Json = False) -> None:
         found = list(client.datasets())
     out.table(
         found,
-        ["data set", "kind", "shape", "classes", "train", "test", "created (UTC)"],
+        ["data set", "kind", "shape", "learnt", "train", "test", "created (UTC)"],
         [
             [
                 f"{each['name']}@{each['version']}",
                 each["kind"],
                 shape(each),
-                str(len(each["classes"])),
+                learnt(each),
                 f"{each['splits'].get('train', 0):,}",
                 f"{each['splits'].get('test', 0):,}",
                 moment(each["created_at"]),
@@ -152,6 +152,13 @@ def shape(dataset: Dataset) -> str:
     return "x".join(sides) + (" characters" if dataset["kind"] == "text" else "")
 
 
+def learnt(dataset: Dataset) -> str:
+    """What a network can learn of a data set, in a few words."""
+    if dataset["task"] == "classification":
+        return f"{len(dataset['classes']):,} classes"
+    return f"{dataset['task']} {', '.join(dataset['targets'] or [])}".strip()
+
+
 def _show(ref: Ref, machine: Json = False) -> None:
     """Show one data set and what was found in it."""
     with out.client() as client:
@@ -166,7 +173,7 @@ def _describe(dataset: Dataset) -> None:
     out.result(None, f"{dataset['name']}@{dataset['version']}: {dataset['kind']}, {shape(dataset)}")
     counts: dict[str, dict[str, int]] = found.get("samples", {})
     splits = ", ".join(f"{name} {count:,}" for name, count in dataset["splits"].items())
-    out.result(None, f"samples: {splits}; {len(dataset['classes'])} classes")
+    out.result(None, f"samples: {splits}; {learnt(dataset)}")
     if counts and len(dataset["classes"]) <= MOST_CLASSES:
         rows = [[name, *(f"{counts[split].get(name, 0):,}" for split in counts)] for name in dataset["classes"]]
         out.table([], ["class", *counts], rows, "")

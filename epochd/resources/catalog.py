@@ -15,12 +15,15 @@ class Dataset(TypedDict):
     name: str
     version: int
     kind: str
+    task: str
     created_at: str
     shape: list[int]
     lengths: list[int] | None
     rate: int | None
     dtype: str
     classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
     splits: dict[str, int]
     size_bytes: int
     sha256: str
@@ -67,6 +70,7 @@ class ModelVersion(TypedDict):
     weights_sha256: str
     onnx_sha256: str | None
     parameters: int
+    task: str
     input: dict[str, Any]
     preprocessing: dict[str, Any]
     classes: list[str]

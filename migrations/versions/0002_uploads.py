@@ -16,13 +16,16 @@ INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 KIND, KINDS = "kind IN ('train')", "kind IN ('train', 'ingest')"
 DATASET = "kind <> 'train' OR dataset_id IS NOT NULL"
-SAMPLE_KIND, SAMPLE_KINDS = "kind IN ('image', 'series')", "kind IN ('image', 'series', 'text', 'audio')"
+SAMPLE_KIND, SAMPLE_KINDS = "kind IN ('image', 'series')", "kind IN ('image', 'series', 'text', 'audio', 'corpus')"
+TASKS = "task IN ('classification', 'regression', 'forecast', 'language')"
 REFERENCE = "FOREIGN KEY(dataset_id) REFERENCES datasets (id)"
 REFERENCE_OR_NULL = f"{REFERENCE} ON DELETE SET NULL"
 NOT_NULL, NULL = "dataset_id VARCHAR(48) NOT NULL,", "dataset_id VARCHAR(48),"
 
 
 def upgrade() -> None:
+    task = sa.Column("task", sa.String(length=16), server_default="classification", nullable=False)
+    op.add_column("datasets", task)
     if op.get_bind().dialect.name == "sqlite":
         added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), CONSTRAINT ck_jobs_kind"
         _rebuild(
@@ -32,16 +35,20 @@ def upgrade() -> None:
             (REFERENCE, f"{REFERENCE} ON DELETE SET NULL"),
             ("CONSTRAINT ck_jobs_kind", added),
         )
-        _rebuild("datasets", (SAMPLE_KIND, SAMPLE_KINDS))
+        added = f"CONSTRAINT ck_datasets_task CHECK ({TASKS}), CONSTRAINT ck_datasets_kind"
+        _rebuild("datasets", (SAMPLE_KIND, SAMPLE_KINDS), ("CONSTRAINT ck_datasets_kind", added))
     else:
         op.alter_column("jobs", "dataset_id", nullable=True)
         _refer("SET NULL")
         _replace("jobs", "kind", KINDS)
         op.create_check_constraint(op.f("ck_jobs_dataset"), "jobs", DATASET)
         _replace("datasets", "kind", SAMPLE_KINDS)
+        op.create_check_constraint(op.f("ck_datasets_task"), "datasets", TASKS)
     op.add_column("jobs", sa.Column("vocabulary", INT, nullable=True))
     op.add_column("datasets", sa.Column("lengths", JSON, nullable=True))
     op.add_column("datasets", sa.Column("rate", INT, nullable=True))
+    op.add_column("datasets", sa.Column("columns", JSON, nullable=True))
+    op.add_column("datasets", sa.Column("targets", JSON, nullable=True))
     op.add_column("datasets", sa.Column("findings", JSON, nullable=True))
     op.create_table(
         "job_inputs",
@@ -61,6 +68,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("job_inputs")
     op.drop_column("datasets", "findings")
+    op.drop_column("datasets", "targets")
+    op.drop_column("datasets", "columns")
     op.drop_column("datasets", "rate")
     op.drop_column("datasets", "lengths")
     op.drop_column("jobs", "vocabulary")
@@ -68,13 +77,16 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), "
         _rebuild("jobs", (KINDS, KIND), (NULL, NOT_NULL), (REFERENCE_OR_NULL, REFERENCE), (added, ""))
-        _rebuild("datasets", (SAMPLE_KINDS, SAMPLE_KIND))
+        added = f"CONSTRAINT ck_datasets_task CHECK ({TASKS}), "
+        _rebuild("datasets", (SAMPLE_KINDS, SAMPLE_KIND), (added, ""))
     else:
         op.drop_constraint(op.f("ck_jobs_dataset"), "jobs")
         _replace("jobs", "kind", KIND)
         op.alter_column("jobs", "dataset_id", nullable=False)
         _refer(None)
         _replace("datasets", "kind", SAMPLE_KIND)
+        op.drop_constraint(op.f("ck_datasets_task"), "datasets")
+    op.drop_column("datasets", "task")
 
 
 def _replace(table: str, constraint: str, condition: str) -> None:

@@ -3,11 +3,12 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.encode import Preprocessing, ragged
 from core.encode.splits import permutation
 from models.data.splits import Split
+from models.evaluate import predict
 
 WINDOW = 8
 """Batches whose sequences are sorted by length together."""
@@ -46,6 +47,10 @@ class Resident:
             return self.prepare(self.inputs[indices]), None
         lengths = self.lengths[indices]
         return self.prepare(self.inputs[:, : int(lengths.max())][indices]), lengths
+
+    def outputs(self, network: nn.Module) -> Tensor:
+        """What a network says of all samples in their order, [N, ...], in evaluation mode."""
+        return predict(network, self.inputs, self.prepare, self.lengths)
 
     def prepare(self, raw: Tensor) -> Tensor:
         """Raw samples -> network input, the same arithmetic as ``Preprocessing.feed``; ``raw`` stays."""

@@ -41,7 +41,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a data set file holds. ``manifest``: kind, shape, dtype, classes, source; some have lengths and rate."""
+    """What a data set file holds. ``manifest``: kind, task, shape, dtype, classes, source; some have lengths and rate.
+
+    Without a task, in files of earlier days, it is classification.
+    """
 
     train: Split
     test: Split
@@ -54,7 +57,9 @@ class Dataset:
         kind, shape, classes = (self.manifest[key] for key in ("kind", "shape", "classes"))
         lengths = self.manifest.get("lengths")
         known = None if lengths is None else (lengths[0], lengths[1])
-        return Sample(kind, tuple(shape), len(classes), known, rate=self.manifest.get("rate"))
+        task, targets = self.manifest.get("task", "classification"), self.manifest.get("targets") or []
+        rate = self.manifest.get("rate")
+        return Sample(kind, tuple(shape), len(classes), known, rate=rate, task=task, targets=len(targets))
 
 
 @dataclass(frozen=True)

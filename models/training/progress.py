@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from core.specs import Hyperparameters
+from core.plan_task import better_if_higher
+from core.specs import Hyperparameters, Monitor
 
 
 @dataclass
@@ -13,7 +14,7 @@ class Progress:
     step: int = 0
     epoch: int = 0
     logged: int = 0
-    """Samples in the running sums of training loss and accuracy."""
+    """Samples in the running sums of training."""
     validation: dict[str, float] = field(default_factory=dict)
     best: dict[str, float] = field(default_factory=dict)
     best_step: int = 0
@@ -34,22 +35,20 @@ class Progress:
         """What ``as_dict`` gave."""
         return cls(**fields)
 
-    def note_validation(self, values: dict[str, float], rules: Hyperparameters) -> bool:
+    def note_validation(self, values: dict[str, float], rules: Hyperparameters, monitor: Monitor) -> bool:
         """Take in the validation scores of this step; true if they are the best so far."""
         self.validation = values
-        self._note_patience(values[rules.monitor.removeprefix("validation_")], rules)
-        if self.best and _rank(values, rules.monitor) <= _rank(self.best, rules.monitor):
+        self._note_patience(values[monitor.removeprefix("validation_")], rules, better_if_higher(monitor))
+        if self.best and _rank(values, monitor) <= _rank(self.best, monitor):
             return False
         self.best, self.best_step, self.best_epoch = values, self.step, self.epoch
         return True
 
-    def _note_patience(self, value: float, rules: Hyperparameters) -> None:
+    def _note_patience(self, value: float, rules: Hyperparameters, higher: bool) -> None:
         margin = rules.early_stopping.min_delta if rules.early_stopping else 0.0
         gain = 0.0
         if self.patience_value is not None:
-            gain = (
-                value - self.patience_value if rules.monitor == "validation_accuracy" else self.patience_value - value
-            )
+            gain = value - self.patience_value if higher else self.patience_value - value
         if self.patience_value is None or (gain > 0 and gain >= margin):
             self.patience_value, self.waited = value, 0
         else:
@@ -59,8 +58,7 @@ class Progress:
         """After a validation: stop? Notes why. The target counts before the run's limit, that before patience."""
         if rules.target is not None:
             value = self.validation[rules.target.metric.removeprefix("validation_")]
-            loss = rules.target.metric == "validation_loss"
-            if value <= rules.target.value if loss else value >= rules.target.value:
+            if value >= rules.target.value if better_if_higher(rules.target.metric) else value <= rules.target.value:
                 self.stopped = "target"
                 return True
         if at_limit is not None:
@@ -70,6 +68,7 @@ class Progress:
         return self.stopped is not None
 
 
-def _rank(values: dict[str, float], monitor: str) -> tuple[float, float]:
+def _rank(values: dict[str, float], monitor: Monitor) -> tuple[float, float]:
     """Larger is better. Equal accuracies, frequent on small splits, are told apart by the loss."""
-    return (values["accuracy"] if monitor == "validation_accuracy" else 0.0, -values["loss"])
+    value = values[monitor.removeprefix("validation_")]
+    return (value if better_if_higher(monitor) else -value, -values["loss"])

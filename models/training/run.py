@@ -11,16 +11,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from core import plan
+from core import plan, plan_task
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
 from models.data.resident import Resident
 from models.data.splits import Dataset, preprocessing, split
-from models.evaluate import confusion_matrix, macro, per_class, predict, scores
 from models.events import Diverged, Finished
 from models.networks import build
-from models.training import environment, optim, schedule
+from models.training import environment, objective, optim, schedule
 from models.training.progress import Progress
 from models.training.shares import Shares
 from models.training.start import Start
@@ -28,20 +27,20 @@ from models.training.start import Start
 
 @dataclass
 class Sums:
-    """Training loss and accuracy since they were last logged: on the device, read only when they are logged."""
+    """Of training, since it was last logged: on the device, read only when it is logged.
+
+    ``reported`` is the objective's second number, e.g. how many samples were right.
+    """
 
     loss: Tensor
     weight: Tensor
-    correct: Tensor
+    reported: Tensor
 
     @classmethod
     def zero(cls, device: torch.device) -> "Sums":
         """Nothing summed yet."""
-        real, whole = (
-            torch.zeros((2,), dtype=torch.float64, device=device),
-            torch.zeros((), dtype=torch.int64, device=device),
-        )
-        return cls(real[0], real[1], whole)
+        loss, weight, reported = torch.zeros((3,), dtype=torch.float64, device=device)
+        return cls(loss, weight, reported)
 
 
 class Run:
@@ -71,7 +70,8 @@ class Run:
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
         self.best_weights: dict[str, Tensor] = {}
-        self.class_weights = self._class_weights()
+        self.objective = objective.make(self.rules, dataset.sample, self.train)
+        self.monitor = plan_task.monitor(self.rules, dataset.sample.task)
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
         self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device, self.rules.precision)
@@ -98,16 +98,16 @@ class Run:
         indices = self._next_indices()
         targets = self.train.targets[indices]
         # one divisor for the whole step, so that k micro-batches give exactly the gradient's mean over their samples
-        weight = len(indices) if self.class_weights is None else self.class_weights[targets].sum()
+        weight = self.objective.weight(targets)
         score = partial(self._score, weight=weight)
         parts = zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True)
         for number, (part, wanted) in enumerate(parts):
             inputs, lengths = self.train.batch(part)
             if self.augmentation is not None:
                 inputs = self.augmentation(inputs, self.progress.step, number * self.micro_batch, lengths)
-            for loss, correct in self.shares.backward(score, inputs, lengths, wanted):
+            for loss, reported in self.shares.backward(score, inputs, lengths, wanted):
                 self.sums.loss += loss
-                self.sums.correct += correct
+                self.sums.reported += reported
         self.sums.weight += weight
         if self.rules.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.rules.clip_norm)
@@ -120,23 +120,17 @@ class Run:
     def _score(
         self, inputs: Tensor, lengths: Tensor | None, targets: Tensor, weight: Tensor | int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What some samples add to the loss of the step, their own summed loss, and how many are right."""
+        """What some samples add to the loss of the step, their own summed loss, and what else is reported of them."""
         with self._precision():
-            logits = self.network(inputs, lengths)
-        loss = nn.functional.cross_entropy(
-            logits.float(),
-            targets,
-            self.class_weights,
-            reduction="sum",
-            label_smoothing=self.rules.label_smoothing,
-        )
-        return loss / weight, loss.detach(), (logits.detach().argmax(1) == targets).sum()
+            outputs = self.network(inputs, lengths)
+        loss, reported = self.objective.loss(outputs.float(), targets)
+        return loss / weight, loss.detach(), reported
 
     def read_sums(self) -> dict[str, float]:
-        """Mean training loss and accuracy since the last call."""
+        """Mean training loss, and what else the objective reports, since the last call."""
         values = {
             "train_loss": self.checked_loss() or 0.0,
-            "train_accuracy": self.sums.correct.item() / self.progress.logged,
+            **self.objective.reported(self.sums.reported.item(), self.progress.logged),
         }
         self.sums, self.progress.logged = Sums.zero(self.device), 0
         return values
@@ -152,12 +146,10 @@ class Run:
 
     def validate(self) -> dict[str, float]:
         """Score the validation split and remember the weights if they are the best."""
-        held = self.validation
-        logits = predict(self.network, held.inputs, held.prepare, held.lengths)
-        values = scores(logits, held.targets)
+        values = self.objective.scores(self.network, self.validation)
         if not math.isfinite(values["loss"]):
             raise Diverged(self.progress.step, "validation_loss", values["loss"])
-        if self.progress.note_validation(values, self.rules):
+        if self.progress.note_validation(values, self.rules, self.monitor):
             self.best_weights = _copy(self.network.state_dict())
         return {f"validation_{name}": value for name, value in values.items()}
 
@@ -167,7 +159,7 @@ class Run:
         state = {f"optimizer/{key}": value for key, value in optim.tensors(self.optimizer, self.network).items()}
         state |= {f"generator/{key}": value for key, value in environment.generator_states(self.device).items()}
         state |= {
-            f"sums/{name}": getattr(self.sums, name).to("cpu", copy=True) for name in ("loss", "weight", "correct")
+            f"sums/{name}": getattr(self.sums, name).to("cpu", copy=True) for name in ("loss", "weight", "reported")
         }
         if self.progress.best_step != self.progress.step:
             state |= {f"best/{key}": value for key, value in _copy(self.best_weights).items()}
@@ -207,8 +199,7 @@ class Run:
         assert progress.stopped is not None
         self.network.load_state_dict(self.best_weights)
         test = Resident(self._test, self.preprocessing, self.device)
-        logits = predict(self.network, test.inputs, test.prepare, test.lengths)
-        classes = per_class(logits, test.targets)
+        tested = self.objective.tested(self.network, test)
         manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
         return Finished(
             step=progress.step,
@@ -218,13 +209,9 @@ class Run:
             best_step=progress.best_step,
             best_epoch=progress.best_epoch,
             validation=progress.best,
-            test={
-                **scores(logits, test.targets),
-                "macro_f1": macro(classes, "f1"),
-                "auroc": macro(classes, "auroc"),
-            },
-            confusion_matrix=confusion_matrix(logits, test.targets),
-            per_class=classes,
+            test=tested.test,
+            confusion_matrix=tested.confusion_matrix,
+            per_class=tested.per_class,
             preprocessing=self.preprocessing,
             plan=self.plan,
         )
@@ -242,16 +229,6 @@ class Run:
         if self.rules.precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=self.shares.count == 1)
-
-    def _class_weights(self) -> Tensor | None:
-        """One factor a class. ``balanced``: inverse to how often it occurs, 1 on average over the samples."""
-        wanted = self.rules.class_weights
-        if wanted is None:
-            return None
-        if isinstance(wanted, list):
-            return torch.tensor(wanted, dtype=torch.float32, device=self.device)
-        counts = self.train.targets.bincount(minlength=self.plan.outputs)
-        return (len(self.train) / (self.plan.outputs * counts.clamp(min=1))).float()
 
     def _check_single_samples(self) -> None:
         """A last batch of one sample cannot pass a batch normalisation of a 1x1 map: say so before, not in an hour."""

@@ -178,6 +178,7 @@ INSERTS: list[tuple[str, type[Base], Row, Row]] = [
     ("uq_datasets_built_in", Dataset, DATASET, {"id": "ds_2"}),
     ("ck_datasets_version", Dataset, DATASET, {"id": "ds_2", "version": 0}),
     ("ck_datasets_kind", Dataset, DATASET, {"id": "ds_2", "version": 2, "kind": "rumour"}),
+    ("ck_datasets_task", Dataset, DATASET, {"id": "ds_2", "version": 2, "task": "guesswork"}),
     ("uq_models_tenant_name", Model, MODEL, {"id": "model_2"}),
     ("pk_model_versions", ModelVersion, VERSION, {"parameters": 2}),
     ("ck_model_versions_version", ModelVersion, VERSION, {"version": 0}),

@@ -19,6 +19,7 @@ def test_a_folder_per_class_in_any_archive_gives_the_same_bytes(pack: object) ->
     assert result.classes == ["cat", "dog"]
     assert result.ingested.manifest == {
         "kind": "image",
+        "task": "classification",
         "shape": [4, 5, 1],
         "dtype": "uint8",
         "classes": ["cat", "dog"],

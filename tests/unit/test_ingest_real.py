@@ -63,6 +63,7 @@ def test_spoken_digits_are_read_with_two_speakers_held_out(tmp_path: Path) -> No
     result = ingested_files(uploads("spoken-digits"), tmp_path, pattern="{label}_{rest}", test_pattern="*_[ty]*")
     assert result.ingested.manifest | {"source": ""} == {
         "kind": "audio",
+        "task": "classification",
         "shape": [],
         "dtype": "int16",
         "rate": 8000,

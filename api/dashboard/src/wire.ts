@@ -189,8 +189,11 @@ export interface Checkpoint {
   created_at: string;
 }
 
+export type Task = "classification" | "regression" | "forecast" | "language";
+
 export interface Dataset extends DatasetName {
   kind: string;
+  task: Task;
   created_at: string;
   shape: number[];
   /** [shortest, longest] where samples differ in length. */
@@ -198,7 +201,12 @@ export interface Dataset extends DatasetName {
   /** Of recordings, in Hz. */
   rate: number | null;
   dtype: string;
+  /** Empty unless the task is classification. */
   classes: string[];
+  /** Of a forecast's table, in order. */
+  columns: string[] | null;
+  /** Names of the numbers to foretell. */
+  targets: string[] | null;
   splits: Record<string, number>;
   size_bytes: number;
   sha256: string;
@@ -236,6 +244,7 @@ export interface ModelVersion {
   reason: string | null;
   weights_sha256: string;
   parameters: number;
+  task: Task;
   input: { kind: string; shape: number[]; dtype: string };
   preprocessing: JsonObject;
   classes: string[];

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { call } from "../http";
-import { bytes, count } from "../number";
+import { bytes } from "../number";
 import { Dialog } from "../part/dialog";
 import { Pending } from "../part/trouble";
 import { useTitle } from "../part/title";
@@ -13,14 +13,14 @@ import type { Dataset } from "../wire";
 import { Classes } from "./classes";
 import { FindingsPanel } from "./findings";
 import { Samples } from "./samples";
-import { shapeWords, splitWords } from "./words";
+import { shapeWords, splitWords, taskWords } from "./words";
 
 function Facts({ dataset }: { dataset: Dataset }) {
   const facts: [string, ComponentChildren][] = [
     ["Kind", dataset.kind],
     ["A sample", shapeWords(dataset)],
     ["Samples", splitWords(dataset)],
-    ["Classes", count(dataset.classes.length)],
+    ["To learn", taskWords(dataset)],
     ["Size", bytes(dataset.size_bytes)],
     ["Made", <Ago at={dataset.created_at} />],
   ];
@@ -77,7 +77,7 @@ export function DatasetPage({ name }: { name: string }) {
           <Facts dataset={dataset} />
           <Samples dataset={dataset} />
           <div class="columns">
-            <Classes dataset={dataset} />
+            {dataset.task === "classification" ? <Classes dataset={dataset} /> : null}
             {dataset.findings ? <FindingsPanel findings={dataset.findings} /> : null}
           </div>
           <p class="muted small clip">

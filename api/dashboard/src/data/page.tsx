@@ -7,7 +7,7 @@ import { href } from "../route";
 import { Ago } from "../time";
 import type { Dataset } from "../wire";
 import { UploadPanel } from "./panel";
-import { classWords, shapeWords, splitWords } from "./words";
+import { taskWords, shapeWords, splitWords } from "./words";
 
 function DatasetRow({ dataset }: { dataset: Dataset }) {
   const name = `${dataset.name}@${dataset.version}`;
@@ -27,7 +27,7 @@ function DatasetRow({ dataset }: { dataset: Dataset }) {
           {dataset.kind} <span class="muted">{shapeWords(dataset)}</span>
         </span>
         <span class="muted small">
-          {classWords(dataset)} · {splitWords(dataset)}
+          {taskWords(dataset)} · {splitWords(dataset)}
         </span>
       </div>
       <div class="when small muted">

@@ -25,4 +25,6 @@ export const splitWords = (dataset: Pick<Dataset, "splits">): string =>
     .map(([name, samples]) => `${count(samples)} ${name}`)
     .join(" · ");
 
-export const classWords = ({ classes }: Pick<Dataset, "classes">): string => plural(classes.length, "class", "classes");
+/** What a network learns of it: "10 classes", "regression of price", "forecast of OT", "language". */
+export const taskWords = ({ task, classes, targets }: Pick<Dataset, "task" | "classes" | "targets">): string =>
+  task === "classification" ? plural(classes.length, "class", "classes") : targets ? `${task} of ${targets.join(", ")}` : task;
