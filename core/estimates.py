@@ -65,7 +65,7 @@ def estimate(session: Session, tenant: str, request: TrainJob) -> Estimate:
     dataset = find_dataset(session, tenant, request.dataset)
     made = make_plan(request, dataset)
     known = fleet.known(session, now(session))
-    run = length(request, dataset.splits)
+    run = length(request, dataset.splits, dataset.task)
     memory = needs.memory(request, dataset, made)
     return Estimate(
         request=request,

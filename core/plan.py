@@ -6,7 +6,7 @@ Validation, estimates, the table of layers, the ``nn.Module`` and the ONNX graph
 from dataclasses import dataclass
 from typing import Any
 
-from core import plan_audio, plan_augment, plan_task
+from core import plan_audio, plan_augment, plan_language, plan_task
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import Layer, PlanError, Sample, Shape
 from core.specs import Data, TrainSpec
@@ -77,6 +77,7 @@ class Plan:
 def make(spec: TrainSpec, sample: Sample) -> Plan:
     """The plan of this training; PlanError says which field cannot be and what to do about it."""
     plan_task.check(spec.hyperparameters, sample)
+    sample = plan_language.resolved(spec, sample)
     if spec.data.normalise == "unit" and sample.kind != "image":
         raise PlanError("#/data/normalise", "unit scales pixels; leave normalise out, or use none")
     if spec.data.normalise == "recording" and sample.kind != "audio":
@@ -86,8 +87,9 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
     if spec.data.augment is not None:
         plan_augment.check(spec.data.augment, sample.kind, shape)
     text = sample.kind == "text"
-    vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if text else 0
-    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.outputs, vocabulary).layers)
+    tokens = text or sample.kind == "corpus"
+    vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if tokens else 0
+    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.outputs, vocabulary, sample.task).layers)
     varies = sample.lengths is not None and len(shape) != 3  # a cnn reads recordings of one length
     plan = Plan(layers, shape, sample.outputs, text or varies)
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):
@@ -106,10 +108,13 @@ def _check_options(data: Data, sample: Sample) -> None:
     if sample.kind == "text" and data.resize is not None:
         raise PlanError("#/data/resize", "only images can be resized; leave resize out")
     usual = Data()
-    texts = ("tokens", "vocabulary", "max_length", "lowercase", "nfc")
-    for kind, name, options in (("text", "texts", texts), ("audio", "recordings", plan_audio.OPTIONS)):
+    for kinds, name, options in (
+        (("text", "corpus"), "texts", ("tokens", "vocabulary", "lowercase", "nfc")),
+        (("text",), "texts with classes", ("max_length",)),
+        (("audio",), "recordings", plan_audio.OPTIONS),
+    ):
         for option in options:
-            if sample.kind != kind and getattr(data, option) != getattr(usual, option):
+            if sample.kind not in kinds and getattr(data, option) != getattr(usual, option):
                 raise PlanError(
                     f"#/data/{option}", f"{option} is for {name}, and these samples are {sample.kind}; leave it out"
                 )

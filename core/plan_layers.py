@@ -39,7 +39,8 @@ class Sample:
     that of recordings, in Hz, whose shape is () too. ``vocabulary`` counts the token ids
     of texts; null while training has not chosen them yet, which plans for the most that the spec allows.
     ``classes`` is 0 where the task is not classification, ``targets`` counts the numbers to foretell, each of
-    them ``horizon`` steps far where the task is a forecast.
+    them ``horizon`` steps far where the task is a forecast. A corpus is one text: ``characters`` are those to train
+    on, of which so many are ``distinct`` (null: not counted).
     """
 
     kind: Literal["image", "series", "text", "audio", "corpus"]
@@ -51,6 +52,8 @@ class Sample:
     task: Task = "classification"
     targets: int = 0
     horizon: int = 1
+    characters: int | None = None
+    distinct: int | None = None
 
     @property
     def outputs(self) -> int:

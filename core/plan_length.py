@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.specs import TrainSpec
+from core import plan_language
+from core.specs import Task, TrainSpec
 
 BACKWARD = 2
 """The backward pass costs two forward passes: a gradient for the inputs and one for the weights of every product."""
@@ -29,12 +30,17 @@ def held_out(count: int, share: float) -> int:
     return max(1, round(count * share))
 
 
-def length(spec: TrainSpec, splits: Mapping[str, int]) -> Length:
-    """Of a training on a dataset with these splits; without a validation split one is cut from train."""
+def length(spec: TrainSpec, splits: Mapping[str, int], task: Task = "classification") -> Length:
+    """Of a training on a dataset with these splits; without a validation split one is cut from train.
+
+    Of a corpus, whose splits count characters, a sample is a window of tokens.
+    """
     rules = spec.hyperparameters
     samples = splits["train"]
     if "validation" not in splits:
         samples -= held_out(samples, spec.data.validation)
+    if task == "language":
+        samples = plan_language.windows(spec.data, splits["train"], samples)
     batch = rules.samples_per_batch
     a_step = samples if batch is None else batch * rules.accumulate
     steps_per_epoch = math.ceil(samples / a_step)

@@ -26,7 +26,7 @@ class GenerationCalls(Calls):
         stop: str | None = None,
         on_text: Callable[[str], None] | None = None,
     ) -> Generation:
-        """Have a model (``name``, ``name@alias`` or ``name:version``) go on with a text; None leaves the service's usual.
+        """Have a model (``name``, ``name@alias`` or ``name:version``) go on with a text; None is the service's usual.
 
         Args:
             max_tokens: when to end at the latest (200).

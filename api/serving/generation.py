@@ -90,10 +90,10 @@ class Text:
 
     def rest(self) -> str:
         """What was held back, when nothing comes any more."""
-        if self.stopped:
-            return ""
-        shown = self._show(self._decoder.decode(b"", final=True))
-        return shown if self.stopped else shown + self._held
+        if not self.stopped:
+            shown = self._show(self._decoder.decode(b"", final=True))
+            return shown + self._held
+        return ""
 
     def _show(self, more: str) -> str:
         whole = self._held + more

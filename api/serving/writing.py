@@ -46,7 +46,7 @@ class Writing:
         Raises:
             ClientDisconnect: nobody waits for it any more.
         """
-        prompt, pieces = _prompt(body), []
+        prompt, pieces = _prompt(body), list[str]()
         async with aclosing(self._steps(loaded, prompt, receive)) as steps:
             async for step in steps:
                 if isinstance(step, Written):

@@ -74,6 +74,11 @@ class Preprocessing:
         return cls("text", (), None, "none", (), (), variable=True, tokens=tokens)
 
     @classmethod
+    def of_corpus(cls, tokens: Tokens) -> Self:
+        """What goes on with a text reads and writes its ``tokens``."""
+        return cls("corpus", (), None, "none", (), (), tokens=tokens)
+
+    @classmethod
     def of_recordings(cls, recordings: NDArray[Any], frames: Frames, normalise: str, longest: int) -> Self:
         """Choose the numbers from the training split's recordings, int16 [n_i]; fillings of silence do not count.
 

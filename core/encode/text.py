@@ -75,11 +75,22 @@ class Tokens:
         """Texts -> an object array of int32 ids [T_i], T_i from 1 to ``max_length``; no token at all is one unknown."""
         return ragged.collect([self._ids(text) for text in texts])
 
+    def normal(self, text: str) -> str:
+        """A text as it is read: in lower case and NFC, where that is asked for."""
+        if self.lowercase:
+            text = text.lower()
+        return unicodedata.normalize("NFC", text) if self.nfc else text
+
     def piece(self, index: int) -> bytes:
         """What a token adds to a text, in UTF-8: a byte may be a part of a character. Padding and unknown: nothing."""
         if index < FIRST:
             return b""
         return bytes([index - FIRST]) if self.unit == "byte" else self.vocabulary[index - FIRST].encode()
+
+    def unknown_bytes(self, text: str) -> int:
+        """How long the tokens of a text are, in UTF-8, that the vocabulary does not have."""
+        known = self._numbers
+        return 0 if self.unit == "byte" else sum(len(one.encode()) for one in self._split(text) if one not in known)
 
     def _ids(self, text: str) -> NDArray[np.int32]:
         if self.unit == "byte":
@@ -93,10 +104,7 @@ class Tokens:
         return ids if len(ids) else np.array([UNKNOWN], np.int32)
 
     def _split(self, text: str) -> Iterator[str]:
-        if self.lowercase:
-            text = text.lower()
-        if self.nfc:
-            text = unicodedata.normalize("NFC", text)
+        text = self.normal(text)
         word = _SPACED_WORD if self.spaced else _WORD
         tokens: Iterable[str] = text if self.unit != "word" else (match[0] for match in word.finditer(text))
         return islice(tokens, self.max_length)  # for bytes: a character has at least one

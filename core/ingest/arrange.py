@@ -100,7 +100,7 @@ def _splits(samples: Samples, targets: NDArray[np.int64], classes: list[str], wo
         work.findings.note(f"the files bring {_and(['train', *brought])}")
         return splits
     options, rest = work.options, np.flatnonzero(splits == train)
-    count = max(1, round(len(rest) * options.test))
+    count = max(1, round(len(rest) * options.test_share))
     present_classes, codes = np.unique(targets[rest], return_inverse=True)
     try:
         _, drawn = stratified(codes.astype(np.int64), count, options.seed)

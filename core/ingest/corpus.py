@@ -15,8 +15,9 @@ from core.ingest import file
 from core.ingest.file import Tensor
 from core.ingest.findings import Refused, shown
 from core.ingest.members import Member
-from core.ingest.names import by_split
+from core.ingest.names import by_split, layout, split_of, stem
 from core.ingest.work import Work
+from core.specs import IngestOptions
 
 PIECE = 500
 """Characters of one sample, as samples of a text are shown."""
@@ -35,7 +36,7 @@ class Part:
     characters: int = 0
     lines: int = 0
     distinct: set[str] = field(default_factory=set)
-    offsets: array[int] = field(default_factory=lambda: array("q", [0]))
+    offsets: "array[int]" = field(default_factory=lambda: array("q", [0]))
     ends_in_line: bool = False
 
     def add(self, text: str) -> None:
@@ -53,6 +54,26 @@ class Part:
         self.ends_in_line = not text.endswith("\n")
 
 
+def is_one(members: Sequence[Member], options: IngestOptions) -> bool:
+    """Whether text files are one text: they are said to be, or they name neither classes nor samples.
+
+    Refused: they are said to be, and to have classes.
+    """
+    classes = {name: getattr(options, name) for name in ("pattern", "test_pattern", "label", "text")}
+    given = [name for name, value in classes.items() if value is not None]
+    if options.kind == "corpus" and given:
+        raise Refused(f"{given[0]} is for samples with classes, and a corpus has none; leave it out")
+    if options.kind is not None or given:
+        return options.kind == "corpus"
+    names = [member.name for member in members]
+    places = layout(names)
+    if len({places.place(name)[1] for name in names}) > 1:
+        return False
+    if places.splits:
+        return len({stem(name) for name in names}) == 1
+    return len(names) == 1 or all(split_of(name) for name in names)
+
+
 def ingest(members: Sequence[Member], output: Path, source: str, work: Work) -> tuple[dict[str, Any], dict[str, int]]:
     """Write the data set file; gives its manifest, and the characters of each split.
 
@@ -68,7 +89,6 @@ def ingest(members: Sequence[Member], output: Path, source: str, work: Work) -> 
     unseen = set().union(*(part.distinct for part in parts)) - train.distinct
     work.findings.values |= {
         "shape": [],
-        "samples": {},
         "text": {
             part.split: {
                 "characters": part.characters,
@@ -81,8 +101,7 @@ def ingest(members: Sequence[Member], output: Path, source: str, work: Work) -> 
     if unseen:
         some = " ".join(shown(repr(one)) for one in sorted(unseen)[:10])
         work.findings.note(f"{len(unseen):,} characters are not in the training split, e.g. {some}")
-    manifest: dict[str, Any] = {"kind": "corpus", "shape": [], "dtype": "utf8", "classes": [], "source": source}
-    manifest["characters"] = len(train.distinct)
+    manifest = {"kind": "corpus", "task": "language", "shape": [], "dtype": "utf8", "classes": [], "source": source}
     tensors = []
     for part in parts:
         if part.offsets[-1] != part.size:
@@ -164,7 +183,7 @@ def _cut(files: Sequence[tuple[str | None, int]], work: Work) -> list[tuple[str,
         work.findings.note(f"the files bring {' and '.join(counts)}")
         return list(counts.items())
     train = counts.pop("train")
-    test = max(1, round(train * work.options.test_share("corpus")))
+    test = max(1, round(train * work.options.last_share))
     work.findings.note(f"the last {test:,} of {train:,} characters are the test split")
     return [("train", train - test), ("test", test), *counts.items()]
 

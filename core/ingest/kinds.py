@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from core.ingest import audio, idx, images, npz, tables, texts, ts
+from core.ingest import audio, corpus, idx, images, npz, tables, texts, ts
 from core.ingest.findings import Refused
 from core.ingest.members import Member
 from core.ingest.names import extension, stem
@@ -23,14 +23,15 @@ _READ_AS = {
     "series": ("tables", "ts", "npz"),
     "text": ("tables", "texts"),
     "audio": ("audio",),
+    "corpus": ("texts",),
     None: ("images", "audio", "idx", "npz", "tables", "ts", "texts"),
 }
 """In the order of preference where a container may hold several kinds."""
 _BESIDE = ("license", "licence", "readme", "copying", "authors", "citation", "changelog")
 
 
-def read(unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
-    """Choose the reader and read. Gives the samples and the classes that the files name, with samples or without.
+def choose(unpacked: Unpacked, work: Work) -> tuple[str, list[Member]]:
+    """The container that is meant, and its files; ``corpus`` is one text.
 
     Refused: no files that can be read, or several containers of which none is plainly meant.
     """
@@ -49,9 +50,16 @@ def read(unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
     for others in groups.values():
         for member in others:
             work.findings.ignore(member.name)
-    if work.options.test_pattern is not None and present[0] not in ("images", "audio", "texts"):
+    if present[0] == "texts" and corpus.is_one(chosen, work.options):
+        return "corpus", chosen
+    return present[0], chosen
+
+
+def read(container: str, chosen: list[Member], unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
+    """The samples of a container's files, and the classes that the files name, with samples or without."""
+    if work.options.test_pattern is not None and container not in ("images", "audio", "texts"):
         raise Refused("test_pattern is for files that are a sample each; leave it out")
-    match present[0]:
+    match container:
         case "images":
             return images.read(chosen, unpacked, work)
         case "audio":
@@ -89,11 +97,11 @@ def _undecided(members: list[Member], present: list[str], work: Work) -> str:
     if present:
         return (
             f"the upload holds several kinds of containers ({', '.join(present)}; files: {seen}); "
-            "send one, or say which with the option kind (image, series, text or audio)"
+            "send one, or say which with the option kind (image, series, text, audio or corpus)"
         )
     wanted = f"no {work.options.kind} samples" if work.options.kind else "nothing that is read"
     return (
         f"there is {wanted} in the upload (files: {seen}). Read are: png, jpeg, bmp, webp, wav, flac, "
-        "ogg, mp3 in a folder per class, IDX, npz, csv, tsv, jsonl, ts, and txt in a folder per class or one per class"
-        + ("; the option kind may be wrong" if work.options.kind else "")
+        "ogg, mp3 in a folder per class, IDX, npz, csv, tsv, jsonl, ts, and txt in a folder per class, one per class, "
+        "or as one text" + ("; the option kind may be wrong" if work.options.kind else "")
     )

@@ -165,6 +165,7 @@ def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
     """What a dataset's row tells the plan."""
     lengths = None if dataset.lengths is None else (dataset.lengths[0], dataset.lengths[1])
     targets = 0 if dataset.targets is None else len(dataset.targets)
+    text = (dataset.findings or {}).get("text")
     return plan.Sample(
         dataset.kind,
         tuple(dataset.shape),
@@ -174,4 +175,6 @@ def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
         dataset.rate,
         dataset.task,
         targets,
+        characters=dataset.splits["train"] if dataset.task == "language" else None,
+        distinct=None if text is None else text["train"]["distinct_characters"],
     )

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from core.specs.base import NO_NUL, Name, Spec
 
-Kind = Literal["image", "series", "text", "audio"]
+Kind = Literal["image", "series", "text", "audio", "corpus"]
 Side = Annotated[int, Field(ge=1, le=4096)]
 
 
@@ -14,8 +14,9 @@ class IngestOptions(Spec):
     """What a client may say about its files; what is null is found out from them."""
 
     kind: Kind | None = None
-    test: float = Field(default=0.2, gt=0, le=0.5)
-    """Share of the samples that becomes the test split, by class, when the files bring no test split of their own."""
+    test: float | None = Field(default=None, gt=0, le=0.5)
+    """Share of the samples that becomes the test split, by class, when the files bring no test split of their own; of a
+    corpus its last part. null: 0.2, and of a corpus 0.1."""
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Decides which samples those are."""
     height: Side | None = None
@@ -34,6 +35,16 @@ class IngestOptions(Spec):
     one of these. For files that are a sample each; folders do not count."""
     rate: Annotated[int, Field(ge=1000, le=192_000)] | None = None
     """Recordings are resampled to so many Hz; null: they must all have one rate."""
+
+    @property
+    def test_share(self) -> float:
+        """The share that becomes the test split, of samples that can be drawn."""
+        return 0.2 if self.test is None else self.test
+
+    @property
+    def last_share(self) -> float:
+        """The same of a corpus."""
+        return 0.1 if self.test is None else self.test
 
     @model_validator(mode="after")
     def _choices_agree(self) -> Self:

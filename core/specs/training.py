@@ -21,8 +21,10 @@ class Data(Spec):
     validation: float = Field(default=0.1, gt=0, le=0.5)
     """Share of the training split held out, stratified by class and drawn by ``seed``.
 
-    Ignored where the data set has a validation split of its own.
+    Ignored where the data set has a validation split of its own. Of a corpus it is the last part.
     """
+    window: int | None = Field(default=None, ge=1, le=65_536)
+    """Corpora: tokens of one sample; null: 256, or a fortieth of the characters to train on where that is less."""
     tokens: Literal["char", "word", "byte"] = "char"
     """What a text is cut into. Words are runs of letters and digits, and every other sign but spaces by itself."""
     vocabulary: int | None = Field(default=None, ge=3, le=100_000)

@@ -41,6 +41,10 @@ class Resident:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def wanted(self, indices: Tensor) -> Tensor:
+        """The targets of these samples."""
+        return self.targets[indices]
+
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
         """Network input of these samples and their lengths, cut to the longest: nothing depends on the rest."""
         if self.lengths is None:

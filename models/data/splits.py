@@ -15,13 +15,14 @@ from core.encode.splits import stratified
 from core.encode.text import Tokens
 from core.plan import Sample
 from core.plan_audio import frames
+from core.plan_length import held_out
 from core.specs import TrainSpec
 
 
 @dataclass(frozen=True)
 class Split:
     """Samples of one purpose, raw: images uint8 [N, H, W, C], series float32 [N, T, F], texts (str objects [N]) or
-    recordings (int16 [n_i] objects [N]).
+    recordings (int16 [n_i] objects [N]). Of a corpus the one text, a str object [1], without targets.
 
     ``targets`` int64 [N]; ``lengths`` int64 [N] for series that vary in length and are padded behind their ends.
     """
@@ -58,8 +59,17 @@ class Dataset:
         lengths = self.manifest.get("lengths")
         known = None if lengths is None else (lengths[0], lengths[1])
         task, targets = self.manifest.get("task", "classification"), self.manifest.get("targets") or []
-        rate = self.manifest.get("rate")
-        return Sample(kind, tuple(shape), len(classes), known, rate=rate, task=task, targets=len(targets))
+        rate, characters = self.manifest.get("rate"), len(self.train.inputs[0]) if task == "language" else None
+        return Sample(
+            kind,
+            tuple(shape),
+            len(classes),
+            known,
+            rate=rate,
+            task=task,
+            targets=len(targets),
+            characters=characters,
+        )
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,11 @@ def load(path: str | Path) -> Dataset:
         with safe_open(path, "numpy") as file:
             manifest = json.loads((file.metadata() or {})["manifest"])
             names = set(file.keys())
-            train, test = (_read(file, names, name) for name in ("train", "test"))
-            validation = _read(file, names, "validation") if "validation.targets" in names else None
+            read = _read_corpus if manifest["kind"] == "corpus" else _read
+            train, test = (read(file, names, name) for name in ("train", "test"))
+            validation = (
+                read(file, names, "validation") if any(one.startswith("validation.") for one in names) else None
+            )
     except (SafetensorError, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a data set file: {error}") from error
     return Dataset(train, test, manifest, validation)
@@ -95,6 +108,12 @@ def _read(file: Any, names: set[str], split: str) -> Split:
     return Split(file.get_tensor(f"{split}.inputs"), targets, lengths)
 
 
+def _read_corpus(file: Any, names: set[str], split: str) -> Split:
+    text = np.empty(1, object)
+    text[0] = file.get_tensor(f"{split}.text").tobytes().decode()
+    return Split(text, np.empty(0, np.int64))
+
+
 def _texts(content: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[Any]:
     """The samples whose UTF-8 lies one after another, as str objects [N]."""
     whole = content.tobytes()
@@ -105,11 +124,18 @@ def _texts(content: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[An
 
 
 def split(dataset: Dataset, spec: TrainSpec) -> Splits:
-    """The data set's own validation split, or ``spec.data.validation`` of train, by class, drawn by ``spec.seed``."""
+    """The data set's own validation split, or ``spec.data.validation`` of train, by class, drawn by ``spec.seed``.
+
+    Of a corpus it is the last part of train.
+    """
     train = dataset.train
     if dataset.validation is not None:
         return Splits(train, dataset.validation, dataset.test)
-    count = max(1, round(len(train) * spec.data.validation))
+    if dataset.sample.task == "language":
+        (text,), first = train.inputs, -held_out(len(train.inputs[0]), spec.data.validation)
+        kept, cut = (Split(np.array([part], object), train.targets) for part in (text[:first], text[first:]))
+        return Splits(kept, cut, dataset.test)
+    count = held_out(len(train), spec.data.validation)
     rest, held = stratified(train.targets, count, spec.seed)
     return Splits(train.take(rest), train.take(held), dataset.test)
 
@@ -117,16 +143,18 @@ def split(dataset: Dataset, spec: TrainSpec) -> Splits:
 def preprocessing(train: Split, spec: TrainSpec, sample: Sample) -> Preprocessing:
     """What the training split decides about all samples: the numbers to normalise with, or the vocabulary."""
     data = spec.data
-    if sample.kind == "text":
+    if sample.kind in ("text", "corpus"):
+        joined = sample.kind == "corpus"
         tokens = Tokens.fit(
             train.inputs,
             data.tokens,
             size=data.vocabulary_size,
-            max_length=data.text_length,
+            max_length=None if joined else data.text_length,
             lowercase=data.lowercase,
             nfc=data.nfc,
+            spaced=joined,
         )
-        return Preprocessing.of_texts(tokens)
+        return Preprocessing.of_corpus(tokens) if joined else Preprocessing.of_texts(tokens)
     if sample.kind == "audio":
         assert sample.lengths is not None
         return Preprocessing.of_recordings(train.inputs, frames(spec, sample), data.normalise, sample.lengths[1])

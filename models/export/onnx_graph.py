@@ -4,8 +4,9 @@ The graph's input is ``input``, float32 after preprocessing: images [N, H, W, C]
 or int32 token ids [N, T]. Where sequences vary in length there is a second one, ``lengths`` int64 [N], each 1 to T. The
 output is ``logits`` [N, classes]. Dropout is left out: the graph is for prediction.
 
-A language model's graph reads ``input``, tokens int32 [N, T], and ``state`` (an LSTM ``cell`` too), float32 [layers, N,
-H], zeros before the first token; it gives ``logits`` [N, T, vocabulary] and ``next_state`` (``next_cell``) to go on with.
+A language model's graph reads ``input``, tokens int32 [N, T], and ``state`` (an LSTM also ``cell``), float32 [layers,
+N, H], zeros before the first token; it gives ``logits`` [N, T, vocabulary], and ``next_state`` (``next_cell``) to go on
+with.
 """
 
 from collections.abc import Callable, Mapping
@@ -69,7 +70,7 @@ def state_names(plan: Plan) -> list[str]:
 
 def _states(plan: Plan, prefix: str = "") -> list[onnx.ValueInfoProto]:
     (recurrent,) = (layer for layer in plan.layers if layer.kind in GATES)
-    shape = [recurrent.options["layers"], "batch", recurrent.options["hidden"]]
+    shape: list[str | int | None] = [int(recurrent.options["layers"]), "batch", int(recurrent.options["hidden"])]
     return [helper.make_tensor_value_info(prefix + name, TensorProto.FLOAT, shape) for name in state_names(plan)]
 
 

@@ -22,8 +22,8 @@ _CARRIED = (1, 8, 21)
 def verify(content: bytes, network: Network, plan: Plan) -> str | None:
     """Compare at three batch sizes on random input; null if all is well, else a sentence.
 
-    Where sequences vary, each batch has lengths of its own: shorter, as long and longer than the plan's. A language model
-    reads its tokens in three parts, each from the states that the part before it left.
+    Where sequences vary, each batch has lengths of its own: shorter, as long and longer than the plan's. A language
+    model reads its tokens in three parts, each from the states that the part before it left.
     """
     import onnxruntime
 
@@ -54,11 +54,11 @@ def verify(content: bytes, network: Network, plan: Plan) -> str | None:
 def _carried(
     session: Any, network: Network, plan: Plan, batch: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits and final states of ONNX Runtime, which reads three parts one after another, and of torch, which reads all."""
+    """All logits and the last states: of ONNX Runtime, which reads part by part, and of torch, which reads at once."""
     first, (recurrent,) = plan.layers[0], (layer for layer in plan.layers if layer.kind in GATES)
     vocabulary, device = int(first.options["vocabulary"]), next(network.parameters()).device
     ids = generator.integers(0, vocabulary, (batch, _CARRIED[-1]), dtype=np.int32)
-    shape, names = (recurrent.options["layers"], batch, recurrent.options["hidden"]), state_names(plan)
+    shape, names = (int(recurrent.options["layers"]), batch, int(recurrent.options["hidden"])), state_names(plan)
     states = [np.zeros(shape, np.float32) for _ in names]
     parts = []
     for part in np.split(ids, _CARRIED[:-1], axis=1):
@@ -70,10 +70,11 @@ def _carried(
     wanted, left = network.carry(torch.from_numpy(ids).to(device))
     network.train(was_training)
     found = [np.concatenate(parts, 1), *states]
-    return tuple(
-        np.concatenate([one.ravel() for one in each])
-        for each in (found, [one.cpu().numpy() for one in (wanted, *left)])
-    )
+    return _flat(found), _flat([one.cpu().numpy() for one in (wanted, *left)])
+
+
+def _flat(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate([one.ravel() for one in arrays])
 
 
 def _sample(plan: Plan, batch: int, generator: np.random.Generator) -> dict[str, NDArray[Any]]:

@@ -15,8 +15,9 @@ from core import plan, plan_task
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
+from models.data.corpus import Corpus
 from models.data.resident import Resident
-from models.data.splits import Dataset, preprocessing, split
+from models.data.splits import Dataset, Split, preprocessing, split
 from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, objective, optim, schedule
@@ -53,13 +54,15 @@ class Run:
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
         self.preprocessing = preprocessing(splits.train, spec, dataset.sample)
-        self.train = Resident(splits.train, self.preprocessing, device)
-        self.validation = Resident(splits.validation, self.preprocessing, device)
-        self._test = splits.test
         tokens = self.preprocessing.tokens
         self.plan = plan.make(spec, replace(dataset.sample, vocabulary=None if tokens is None else tokens.size))
+        self.train, self.validation = self._on_device(splits.train), self._on_device(splits.validation)
+        self._test = splits.test
+        if isinstance(self.train, Corpus):
+            self.train.check_window()
         self.augmentation: Augmentation | None = None
         if spec.data.augment is not None:
+            assert isinstance(self.train, Resident), "the plan has refused it"
             black = self.train.prepare(torch.zeros_like(self.train.mean))
             self.augmentation = Augmentation(spec.data.augment, spec.seed, black, dataset.sample.kind)
         self.network = build(self.plan)
@@ -96,7 +99,7 @@ class Run:
         optim.set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
         indices = self._next_indices()
-        targets = self.train.targets[indices]
+        targets = self.train.wanted(indices)
         # one divisor for the whole step, so that k micro-batches give exactly the gradient's mean over their samples
         weight = self.objective.weight(targets)
         score = partial(self._score, weight=weight)
@@ -198,7 +201,7 @@ class Run:
         progress = self.progress
         assert progress.stopped is not None
         self.network.load_state_dict(self.best_weights)
-        test = Resident(self._test, self.preprocessing, self.device)
+        test = self._on_device(self._test)
         tested = self.objective.tested(self.network, test)
         manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
         return Finished(
@@ -216,10 +219,16 @@ class Run:
             plan=self.plan,
         )
 
+    def _on_device(self, split: Split) -> Resident | Corpus:
+        if self.preprocessing.kind != "corpus":
+            return Resident(split, self.preprocessing, self.device)
+        assert self.preprocessing.tokens is not None
+        return Corpus(split.inputs[0], self.preprocessing.tokens, self.plan.input[0], self.device)
+
     def _next_indices(self) -> Tensor:
-        """The samples of the next step; a full batch needs no shuffling."""
+        """The samples of the next step; a full batch needs no shuffling, but windows begin elsewhere each time."""
         epoch, position = divmod(self.progress.step, self.steps_per_epoch)
-        if epoch != self._order_epoch and self.steps_per_epoch > 1:
+        if epoch != self._order_epoch and (self.steps_per_epoch > 1 or isinstance(self.train, Corpus)):
             self._order = self.train.order(self.spec.seed, epoch, self.samples_per_step)
             self._order_epoch = epoch
         start = position * self.samples_per_step
