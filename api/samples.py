@@ -26,11 +26,15 @@ class Samples:
         """NotFound: the dataset has no such split."""
         self._database, self._dataset, self._split = database, dataset, split
         self._start, self._header = _header(database, dataset.sha256)
-        if f"{split}.targets" not in self._header:
+        self._tensor = {"text": "text", "corpus": "text", "audio": "audio"}.get(dataset.kind, "inputs")
+        if f"{split}.{self._tensor}" not in self._header:
             raise NotFound(f"dataset {dataset.name} has no {split} split of its own")
 
     def read(self, first: int, count: int) -> list[tuple[str, Value]]:
-        """(class, sample) of ``count`` samples from index ``first`` on; fewer where the split ends."""
+        """(class, sample) of ``count`` samples from index ``first`` on; fewer where the split ends.
+
+        Of a corpus a sample is 500 characters, and has no class.
+        """
         labels = self._labels(first, count)
         return list(zip(labels, self._values(first, len(labels)), strict=True))
 
@@ -42,20 +46,22 @@ class Samples:
         return list(zip(labels, (np.diff(ends) / self._dataset.rate).tolist(), strict=True))
 
     def _labels(self, first: int, count: int) -> list[str]:
+        if self._dataset.kind == "corpus":
+            return [""] * max(0, len(self._rows("offsets", first, count + 1)) - 1)
         return [str(self._dataset.classes[target]) for target in self._rows("targets", first, count)]
 
     def _values(self, first: int, count: int) -> list[Value]:
         if not count:
             return []
-        if self._dataset.kind not in ("text", "audio"):
+        if self._tensor == "inputs":
             values = self._rows("inputs", first, count)
             if f"{self._split}.lengths" not in self._header:
                 return list(values)
             return [one[:end] for one, end in zip(values, self._rows("lengths", first, count), strict=True)]
         ends = self._rows("offsets", first, count + 1)
-        joined = self._rows(self._dataset.kind, int(ends[0]), int(ends[-1] - ends[0]))
+        joined = self._rows(self._tensor, int(ends[0]), int(ends[-1] - ends[0]))
         pieces = [joined[a - ends[0] : b - ends[0]] for a, b in pairwise(ends)]
-        return [one if self._dataset.kind == "audio" else one.tobytes().decode() for one in pieces]
+        return [one if self._tensor == "audio" else one.tobytes().decode() for one in pieces]
 
     def _rows(self, name: str, first: int, count: int) -> NDArray[Any]:
         """Rows [first, first + count) of a tensor, or as many as there are."""

@@ -111,7 +111,7 @@ class Intake:
         if request.network.family != family:
             raise Invalid(f"{pinned} is a {family}: give its network to start from its weights", "#/network/family")
         trained_on = self._session.get_one(Dataset, version.dataset_id)
-        if trained_on.kind == "text":
+        if trained_on.kind in ("text", "corpus"):
             raise Invalid(
                 "a training on texts chooses its own tokens, so it cannot start from weights", "#/fine_tune_from"
             )
