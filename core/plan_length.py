@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.specs import TrainSpec
+from core.plan_forecast import windows
+from core.specs import Task, TrainSpec
 
 BACKWARD = 2
 """The backward pass costs two forward passes: a gradient for the inputs and one for the weights of every product."""
@@ -29,8 +30,16 @@ def held_out(count: int, share: float) -> int:
     return max(1, round(count * share))
 
 
+def samples(spec: TrainSpec, task: Task, splits: Mapping[str, int]) -> Mapping[str, int]:
+    """What a training sees of a dataset's splits: windows of a forecast's table, all else as it is."""
+    if task != "forecast":
+        return splits
+    cut = windows(spec.data, splits["train"], splits["test"])
+    return {"train": cut.train, "validation": cut.validation, "test": cut.test}
+
+
 def length(spec: TrainSpec, splits: Mapping[str, int]) -> Length:
-    """Of a training on a dataset with these splits; without a validation split one is cut from train."""
+    """Of a training on so many ``samples`` of each split; without a validation split one is cut from train."""
     rules = spec.hyperparameters
     samples = splits["train"]
     if "validation" not in splits:

@@ -29,8 +29,8 @@ OPERATION: dict[str, Any] = {
     "tags": ["models"],
     "summary": "Predict",
     "operationId": "predict",
-    "description": "Classify samples with the version that `name` (alias `production`, else the newest that is ready),"
-    " `name@alias` or `name:version` means.",
+    "description": "Ask about samples. Which version answers: what `name` (alias `production`, else the newest that is"
+    " ready), `name@alias` or `name:version` means.",
     "parameters": [
         {
             "name": "reference",

@@ -29,8 +29,8 @@ _READ_AS = {
 _BESIDE = ("license", "licence", "readme", "copying", "authors", "citation", "changelog")
 
 
-def read(unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
-    """Choose the reader and read. Gives the samples and the classes that the files name, with samples or without.
+def choose(unpacked: Unpacked, work: Work) -> tuple[str, list[Member]]:
+    """Which reader is needed, and the files for it; all others are ignored.
 
     Refused: no files that can be read, or several containers of which none is plainly meant.
     """
@@ -51,7 +51,12 @@ def read(unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
             work.findings.ignore(member.name)
     if work.options.test_pattern is not None and present[0] not in ("images", "audio", "texts"):
         raise Refused("test_pattern is for files that are a sample each; leave it out")
-    match present[0]:
+    return present[0], chosen
+
+
+def read(group: str, chosen: list[Member], unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
+    """The samples of the files that ``choose`` gave, and the classes that they name, with samples or without."""
+    match group:
         case "images":
             return images.read(chosen, unpacked, work)
         case "audio":

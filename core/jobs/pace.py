@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.jobs.line import SETTLED_SECONDS, SETTLED_STEPS
 from core.plan import FULL_BATCH_CHUNK
-from core.plan_length import held_out
+from core.plan_length import length, samples
 from core.specs import TrainJob
 from core.tables import Dataset, Job, JobEvent
 
@@ -39,32 +39,32 @@ def measured(session: Session, request: TrainJob, dataset_id: str, flops: int, d
 
     ``flops`` are those of one forward pass of one sample; the time of a sample is taken to grow with them.
     """
-    wanted = select(Job, Dataset.splits).join(Dataset, Dataset.id == Job.dataset_id)
+    wanted = select(Job, Dataset).join(Dataset, Dataset.id == Job.dataset_id)
     wanted = wanted.where(Job.kind == "train", Job.state.in_(["succeeded", "running"]), Job.progress_at.is_not(None))
     newest = session.execute(wanted.order_by(Job.created_at.desc()).limit(LOOKED_AT))
-    found = [(job, splits) for job, splits in newest]
-    for match, job, splits in _nearest(found, request, dataset_id, flops)[:TRIED]:
-        seconds = _seconds_per_sample(session, job, splits["train"], devices)
+    found = [(job, dataset) for job, dataset in newest]
+    for match, job, dataset in _nearest(found, request, dataset_id, flops)[:TRIED]:
+        seconds = _seconds_per_sample(session, job, dataset, devices)
         if seconds is not None:
             return Pace(seconds * max(flops, 1) / max(job.flops, 1), match, job)
     return None
 
 
 def _nearest(
-    rows: Sequence[tuple[Job, dict[str, Any]]], request: TrainJob, dataset_id: str, flops: int
-) -> list[tuple[Match, Job, dict[str, Any]]]:
+    rows: Sequence[tuple[Job, Dataset]], request: TrainJob, dataset_id: str, flops: int
+) -> list[tuple[Match, Job, Dataset]]:
     """The jobs that can be compared, the most alike first; of equals the newest."""
     ranks: dict[Match, int] = {"spec": 0, "network": 1, "family": 2}
     batch = request.hyperparameters.samples_per_batch or FULL_BATCH_CHUNK
     ranked = []
-    for job, splits in rows:
+    for job, dataset in rows:
         match = _match(job, request, dataset_id)
         if match is None:
             continue
         other = TrainJob.model_validate(job.spec).hyperparameters.samples_per_batch or FULL_BATCH_CHUNK
         # a factor of two in the batch matters as much as one in the work: small batches cost more a sample
         distance = abs(math.log(max(job.flops, 1) / max(flops, 1))) + abs(math.log(other / batch))
-        ranked.append((ranks[match], distance, (match, job, splits)))
+        ranked.append((ranks[match], distance, (match, job, dataset)))
     return [one for _, _, one in sorted(ranked, key=lambda one: one[:2])]
 
 
@@ -86,7 +86,7 @@ def _how(spec: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec["hyperparameters"].items() if name not in length}
 
 
-def _seconds_per_sample(session: Session, job: Job, train_samples: int, devices: set[str]) -> float | None:
+def _seconds_per_sample(session: Session, job: Job, dataset: Dataset, devices: set[str]) -> float | None:
     """Of the job's last attempt, from its start to its last report; null on another device or for a run too short."""
     started = session.scalar(
         select(JobEvent)
@@ -102,5 +102,6 @@ def _seconds_per_sample(session: Session, job: Job, train_samples: int, devices:
     took = (job.progress_at - started.created_at).total_seconds()
     if steps <= 0 or took <= 0 or (steps < SETTLED_STEPS and took < SETTLED_SECONDS):
         return None
-    trained = train_samples - held_out(train_samples, TrainJob.model_validate(job.spec).data.validation)
+    spec = TrainJob.model_validate(job.spec)
+    trained = length(spec, samples(spec, dataset.task, dataset.splits)).samples_per_epoch
     return float(took / steps * started.data["steps_per_epoch"] / trained)

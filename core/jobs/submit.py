@@ -174,4 +174,5 @@ def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
         dataset.rate,
         dataset.task,
         targets,
+        (dataset.splits["train"], dataset.splits["test"]) if dataset.task == "forecast" else None,
     )

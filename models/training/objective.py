@@ -3,67 +3,22 @@
 Which of the scores can be monitored, and which way they get better, is the plan's knowledge (:mod:`core.plan_task`).
 """
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import Any, Protocol
-
 import torch
 from torch import Tensor, nn
 
+from core.encode import Preprocessing
 from core.plan import Sample
-from core.specs import Hyperparameters
-from models.data.resident import Resident
+from core.specs import Hyperparameters, TrainSpec
+from models.data.held import Held
 from models.evaluate import confusion_matrix, macro, per_class, scores
-
-
-class Held(Protocol):
-    """A split on the device, as a score needs it."""
-
-    @property
-    def targets(self) -> Tensor:
-        """What the network should say of each sample, in their order."""
-
-    def outputs(self, network: nn.Module) -> Tensor:
-        """What it says."""
-
-
-@dataclass(frozen=True)
-class Tested:
-    """What is told of the test split. Of ``models.events.Finished``, where it is described."""
-
-    test: dict[str, float | None]
-    confusion_matrix: list[list[int]] | None = None
-    per_class: list[dict[str, float | int | None]] = field(default_factory=list)
-
-
-class Objective(ABC):
-    """Outputs are those of the network in fp32, targets those of a split on the device."""
-
-    @abstractmethod
-    def weight(self, targets: Tensor) -> Tensor | int:
-        """What the summed loss of a step is divided by, for the step's targets."""
-
-    @abstractmethod
-    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Summed over samples: what is minimised, and one number more for ``reported``."""
-
-    @abstractmethod
-    def reported(self, total: float, samples: int) -> dict[str, float]:
-        """Metrics of the training split beside ``train_loss``, of the second number summed over so many samples."""
-
-    @abstractmethod
-    def scores(self, network: nn.Module, split: Held) -> dict[str, float]:
-        """``loss`` and the other scores of a split, in evaluation mode."""
-
-    @abstractmethod
-    def tested(self, network: nn.Module, split: Held) -> Tested:
-        """All that is told of the test split."""
+from models.training.numbers import Forecast, Regression
+from models.training.task import Objective, Tested
 
 
 class Classification(Objective):
     """Cross-entropy from logits [N, classes] and int64 [N]; the number beside it is how many are right."""
 
-    def __init__(self, rules: Hyperparameters, sample: Sample, train: Resident) -> None:
+    def __init__(self, rules: Hyperparameters, sample: Sample, train: Held) -> None:
         self._smoothing = rules.label_smoothing
         self._class_weights = _class_weights(rules, sample.classes, train.targets)
 
@@ -89,11 +44,16 @@ class Classification(Objective):
         return Tested({**scores(logits, targets), **means}, confusion_matrix(logits, targets), classes)
 
 
-def make(rules: Hyperparameters, sample: Sample, train: Any) -> Objective:
+def make(spec: TrainSpec, sample: Sample, preprocessing: Preprocessing, train: Held) -> Objective:
     """The objective of the task of these samples; ``train`` is the training split on the device."""
+    rules = spec.hyperparameters
     match sample.task:
         case "classification":
             return Classification(rules, sample, train)
+        case "regression":
+            return Regression(rules, preprocessing, train)
+        case "forecast":
+            return Forecast(spec, preprocessing, train)
     raise AssertionError(f"no objective for {sample.task}")
 
 

@@ -15,6 +15,7 @@ from core import plan, plan_task
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
+from models.data.held import place
 from models.data.resident import Resident
 from models.data.splits import Dataset, preprocessing, split
 from models.events import Diverged, Finished
@@ -52,14 +53,14 @@ class Run:
         environment.prepare(spec.seed, threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
-        self.preprocessing = preprocessing(splits.train, spec, dataset.sample)
-        self.train = Resident(splits.train, self.preprocessing, device)
-        self.validation = Resident(splits.validation, self.preprocessing, device)
-        self._test = splits.test
+        self.preprocessing = preprocessing(splits.train, spec, dataset)
+        placed = place(splits, self.preprocessing, device)
+        self.train, self.validation, self._test = placed.train, placed.validation, placed.test
         tokens = self.preprocessing.tokens
         self.plan = plan.make(spec, replace(dataset.sample, vocabulary=None if tokens is None else tokens.size))
         self.augmentation: Augmentation | None = None
         if spec.data.augment is not None:
+            assert isinstance(self.train, Resident), "the plan has refused to augment windows"
             black = self.train.prepare(torch.zeros_like(self.train.mean))
             self.augmentation = Augmentation(spec.data.augment, spec.seed, black, dataset.sample.kind)
         self.network = build(self.plan)
@@ -70,7 +71,7 @@ class Run:
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
         self.best_weights: dict[str, Tensor] = {}
-        self.objective = objective.make(self.rules, dataset.sample, self.train)
+        self.objective = objective.make(spec, dataset.sample, self.preprocessing, self.train)
         self.monitor = plan_task.monitor(self.rules, dataset.sample.task)
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
@@ -96,7 +97,7 @@ class Run:
         optim.set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
         indices = self._next_indices()
-        targets = self.train.targets[indices]
+        targets = self.train.wanted(indices)
         # one divisor for the whole step, so that k micro-batches give exactly the gradient's mean over their samples
         weight = self.objective.weight(targets)
         score = partial(self._score, weight=weight)
@@ -198,8 +199,7 @@ class Run:
         progress = self.progress
         assert progress.stopped is not None
         self.network.load_state_dict(self.best_weights)
-        test = Resident(self._test, self.preprocessing, self.device)
-        tested = self.objective.tested(self.network, test)
+        tested = self.objective.tested(self.network, self._test())
         manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
         return Finished(
             step=progress.step,
@@ -212,6 +212,8 @@ class Run:
             test=tested.test,
             confusion_matrix=tested.confusion_matrix,
             per_class=tested.per_class,
+            baseline=tested.baseline,
+            forecasts=tested.forecasts,
             preprocessing=self.preprocessing,
             plan=self.plan,
         )
