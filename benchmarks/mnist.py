@@ -56,7 +56,7 @@ def write(folder: Path) -> Preprocessing:
     order = permutation(len(train), spec.seed, 0)
     np.save(folder / "inputs.npy", train.inputs[order])
     np.save(folder / "targets.npy", train.targets[order])
-    return Preprocessing.fit(train.inputs, None, spec.data.normalise)
+    return Preprocessing.fit(train.inputs, None, spec.data.normalisation("classification"))
 
 
 def write_weights(case: Case) -> None:

@@ -11,7 +11,7 @@ from core.errors import Invalid
 from core.jobs import needs, pace
 from core.jobs.submit import find_dataset, make_plan
 from core.plan import Plan
-from core.plan_length import Length, length
+from core.plan_length import Length, length, samples
 from core.plan_memory import Memory
 from core.specs import TrainJob
 from core.tables import Dataset, Worker
@@ -65,7 +65,7 @@ def estimate(session: Session, tenant: str, request: TrainJob) -> Estimate:
     dataset = find_dataset(session, tenant, request.dataset)
     made = make_plan(request, dataset)
     known = fleet.known(session, now(session))
-    run = length(request, dataset.splits, dataset.task)
+    run = length(request, samples(request, dataset.task, dataset.splits))
     memory = needs.memory(request, dataset, made)
     return Estimate(
         request=request,

@@ -6,7 +6,7 @@ Validation, estimates, the table of layers, the ``nn.Module`` and the ONNX graph
 from dataclasses import dataclass
 from typing import Any
 
-from core import plan_audio, plan_augment, plan_language, plan_task
+from core import plan_audio, plan_augment, plan_forecast, plan_language, plan_task
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import Layer, PlanError, Sample, Shape
 from core.specs import Data, TrainSpec
@@ -77,13 +77,17 @@ class Plan:
 def make(spec: TrainSpec, sample: Sample) -> Plan:
     """The plan of this training; PlanError says which field cannot be and what to do about it."""
     plan_task.check(spec.hyperparameters, sample)
-    sample = plan_language.resolved(spec, sample)
+    sample = plan_language.resolved(spec, plan_forecast.windowed(sample, spec.data))
     if spec.data.normalise == "unit" and sample.kind != "image":
         raise PlanError("#/data/normalise", "unit scales pixels; leave normalise out, or use none")
     if spec.data.normalise == "recording" and sample.kind != "audio":
         raise PlanError("#/data/normalise", "recording is for recordings; leave normalise out")
+    if spec.data.normalise == "window" and sample.task != "forecast":
+        raise PlanError("#/data/normalise", "window is for forecasts; leave normalise out")
     _check_options(spec.data, sample)
     shape = network_input(sample, spec)
+    if spec.data.augment is not None and sample.task == "forecast":
+        raise PlanError("#/data/augment", "the windows of a forecast are not augmented; leave augment out")
     if spec.data.augment is not None:
         plan_augment.check(spec.data.augment, sample.kind, shape)
     text = sample.kind == "text"

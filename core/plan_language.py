@@ -20,8 +20,6 @@ def resolved(spec: TrainSpec, sample: Sample) -> Sample:
     """
     data = spec.data
     if sample.task != "language":
-        if data.window is not None:
-            raise PlanError("#/data/window", "window is for texts that a model goes on with; leave it out")
         return sample
     _check(spec)
     assert sample.characters is not None, "a corpus says how long it is"

@@ -38,8 +38,9 @@ class Sample:
     longest, in steps, characters or samples of the signal, where they differ (null for a text: not known); ``rate`` is
     that of recordings, in Hz, whose shape is () too. ``vocabulary`` counts the token ids
     of texts; null while training has not chosen them yet, which plans for the most that the spec allows.
-    ``classes`` is 0 where the task is not classification, ``targets`` counts the numbers to foretell, each of
-    them ``horizon`` steps far where the task is a forecast. A corpus is one text: ``characters`` are those to train
+    ``classes`` is 0 where the task is not classification, ``targets`` counts the numbers to foretell. A forecast's
+    table is one series of which windows are seen: its ``rows`` are those to train on (validation with them) and to
+    test on, and each target is foretold for ``horizon`` rows. A corpus is one text: ``characters`` are those to train
     on, of which so many are ``distinct`` (null: not counted).
     """
 
@@ -51,6 +52,7 @@ class Sample:
     rate: int | None = None
     task: Task = "classification"
     targets: int = 0
+    rows: tuple[int, int] | None = None
     horizon: int = 1
     characters: int | None = None
     distinct: int | None = None

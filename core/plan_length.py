@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core import plan_language
+from core.plan_forecast import windows
 from core.specs import Task, TrainSpec
 
 BACKWARD = 2
@@ -30,17 +31,24 @@ def held_out(count: int, share: float) -> int:
     return max(1, round(count * share))
 
 
-def length(spec: TrainSpec, splits: Mapping[str, int], task: Task = "classification") -> Length:
-    """Of a training on a dataset with these splits; without a validation split one is cut from train.
+def samples(spec: TrainSpec, task: Task, splits: Mapping[str, int]) -> Mapping[str, int]:
+    """What a training sees of a dataset's splits: windows of a forecast's table or of a corpus, all else as it is."""
+    if task == "language":
+        train = splits["train"]
+        held = 0 if "validation" in splits else held_out(train, spec.data.validation)
+        return {**splits, "train": plan_language.windows(spec.data, train, train - held), "validation": 0}
+    if task != "forecast":
+        return splits
+    cut = windows(spec.data, splits["train"], splits["test"])
+    return {"train": cut.train, "validation": cut.validation, "test": cut.test}
 
-    Of a corpus, whose splits count characters, a sample is a window of tokens.
-    """
+
+def length(spec: TrainSpec, splits: Mapping[str, int]) -> Length:
+    """Of a training on so many ``samples`` of each split; without a validation split one is cut from train."""
     rules = spec.hyperparameters
     samples = splits["train"]
     if "validation" not in splits:
         samples -= held_out(samples, spec.data.validation)
-    if task == "language":
-        samples = plan_language.windows(spec.data, splits["train"], samples)
     batch = rules.samples_per_batch
     a_step = samples if batch is None else batch * rules.accumulate
     steps_per_epoch = math.ceil(samples / a_step)

@@ -9,7 +9,7 @@ little for residual blocks with silu on large maps (362-376 MiB said, 466-520 ta
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.plan import FULL_BATCH_CHUNK, Plan
@@ -44,6 +44,8 @@ _RECURRENT_BF16 = {"elman": 2, "gru": 6, "lstm": 15}
 """The same under autocast: of GRU and LSTM only the matrix products are halved (fits: 5.2 and 15.4)."""
 _RECURRENT_EVALUATION = {"elman": 1, "gru": 6, "lstm": 1}
 """The same without gradients: a GRU projects the whole sequence at once, three gates (fits: 1.0, 5.8 and 0.8)."""
+_OF_AN_OUTPUT = 40
+"""Bytes that the scores of a forecast hold of each number foretold: the number, what came, and their difference."""
 _VIEWS = frozenset({"flatten", "rows", "readout_last"})
 """Layers that only look at their input in another way."""
 _OF_INPUT = frozenset({"leaky_relu", "gelu", "silu"})
@@ -73,6 +75,16 @@ class Samples:
         value = {"image": 1, "corpus": 2 * BYTES}.get(kind, BYTES)
         resized = math.prod(resize) * shape[2] * value if resize is not None else 0
         return cls(splits["train"], splits["test"], file_bytes, math.prod(shape) * value, resized)
+
+    @classmethod
+    def of_windows(cls, windows: Mapping[str, int], outputs: int, file_bytes: int) -> "Samples":
+        """From the windows of a forecast's table, which is held three times: as its file, its splits, and whole again.
+
+        The numbers foretold and those that came, of the whole test split and in double precision, stand for what else
+        there is of a window.
+        """
+        held = windows["test"] * outputs * _OF_AN_OUTPUT // windows["train"]
+        return cls(windows["train"], windows["test"], 3 * file_bytes, held, 0)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ _HIGHER_IS_BETTER = ("validation_accuracy",)
 _OPTIONS: dict[str, tuple[Task, ...]] = {
     "class_weights": ("classification",),
     "label_smoothing": ("classification", "language"),
+    "loss": ("regression", "forecast"),
 }
 """Which tasks an option of the hyperparameters has a meaning for, where not for all."""
 

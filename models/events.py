@@ -1,6 +1,7 @@
 """What a training says while it runs; every event is a frozen value."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from core.encode import Preprocessing
 from core.plan import Plan
@@ -76,6 +77,10 @@ class Finished:
     ``stopped`` is epochs, steps, seconds, target or early_stopping; ``confusion_matrix`` counts [target][prediction] on
     the test split. ``per_class`` has precision, recall, F1, AUROC and support of each class there, ``test`` their means
     over the classes (``macro_f1``, ``auroc``) beside loss and accuracy.
+
+    A regression's ``test`` has loss, mae, rmse and r2, a forecast's loss, mae, rmse and mase, and its ``baseline``
+    those of the naive forecast {name, season, mae, rmse, mase}; ``forecasts`` are some test windows {window, seen,
+    truth, forecast}, the last three {target: numbers}.
     """
 
     step: int
@@ -88,6 +93,8 @@ class Finished:
     test: dict[str, float | None]
     confusion_matrix: list[list[int]] | None
     per_class: list[dict[str, float | int | None]]
+    baseline: dict[str, Any] | None
+    forecasts: list[dict[str, Any]]
     preprocessing: Preprocessing
     plan: Plan
 

@@ -100,7 +100,7 @@ def ingested_files(uploads: list[Upload], folder: Path, *, limit: int = LIMIT, *
         tensors = {key: file.get_tensor(key) for key in file.keys()}
         assert json.loads(file.metadata()["manifest"]) == result.manifest
     assert result.splits == {
-        key.removesuffix(".targets"): len(value) for key, value in tensors.items() if key.endswith(".targets")
+        key.partition(".")[0]: len(value) for key, value in tensors.items() if key.endswith((".targets", ".rows"))
     }
     return Result(tensors, output.read_bytes(), result, stages)
 

@@ -125,7 +125,7 @@ class Player:
 
     def _preprocessing(self, request: TrainJob, dataset: Dataset) -> Preprocessing:
         size = (request.data.resize[0], request.data.resize[1]) if request.data.resize else None
-        return Preprocessing.fit(self.digits(dataset.name).train.inputs, size, request.data.normalise)
+        return Preprocessing.fit(self.digits(dataset.name).train.inputs, size, request.data.normalisation(dataset.task))
 
     def digits(self, name: str = "digits") -> Any:
         """A built-in dataset as the trainer loads it."""

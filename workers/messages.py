@@ -48,9 +48,10 @@ def changes(message: Message) -> dict[str, Any]:
 
 def result(job: Job, message: Message, weights: str) -> dict[str, Any]:
     """What a training reached, as its job keeps it."""
-    kept = ("test", "validation", "best_step", "best_epoch", "stopped", "confusion_matrix", "per_class", "classes")
-    own = {"steps": message["step"], "epochs": message["epoch"], "seconds": seconds(job), "weights_sha256": weights}
-    return {name: message[name] for name in kept} | own
+    kept = ("task", "test", "validation", "best_step", "best_epoch", "stopped", "confusion_matrix", "per_class")
+    own = {name: message[name] for name in (*kept, "classes", "baseline", "forecasts")}
+    own |= {"steps": message["step"], "epochs": message["epoch"], "seconds": seconds(job), "weights_sha256": weights}
+    return own
 
 
 def seconds(job: Job) -> float:

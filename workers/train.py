@@ -103,6 +103,9 @@ def _finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str
             for name, measured in zip(dataset.manifest["classes"], event.per_class, strict=True)
         ],
         "classes": dataset.manifest["classes"],
+        "task": dataset.sample.task,
+        "baseline": event.baseline,
+        "forecasts": event.forecasts,
         "preprocessing": event.preprocessing.as_dict(),
         "weights": str(weights),
         "onnx": None if onnx is None else str(path),

@@ -137,13 +137,19 @@ Prediction = TypedDict(
 """The likeliest class of one sample, and the probability of every class (or of the ``top`` ones)."""
 
 
+class Foretold(TypedDict):
+    """The numbers of one sample by the names of the targets, in their own units; of a forecast those to come."""
+
+    values: dict[str, float | list[float]]
+
+
 class Predictions(TypedDict):
     """One prediction for each input, in their order, and the version that made them."""
 
     object: Literal["prediction"]
     model: str
     model_version: int
-    predictions: list[Prediction]
+    predictions: list[Prediction] | list[Foretold]
 
 
 class Generation(TypedDict):

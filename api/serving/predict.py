@@ -81,7 +81,7 @@ class Predict:
             samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
         logits = await loaded.batcher.run(samples)
         self._counters.predictions.inc(len(samples))
-        return _ENCODER.encode(express(version, logits, top))
+        return _ENCODER.encode(express(version, samples, logits, top))
 
     async def _write(
         self, loaded: Loaded, body: bodies.PromptBody, scope: Scope, receive: Receive, send: Send
@@ -128,18 +128,35 @@ def _top(query: bytes) -> int | None:
     return int(given[-1])
 
 
-def express(version: Version, logits: NDArray[np.float32], top: int | None) -> objects.Predictions:
-    """The answer: probabilities by softmax, all of them or the ``top`` largest."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+def express(
+    version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None
+) -> objects.Predictions:
+    """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
+    targets = version.preprocessing.targets
+    if targets is None:
+        predictions: Any = _classes(version, outputs, top)
+    else:
+        predictions = [_foretold(targets.names, row) for row in targets.restore(outputs, samples)]
     return {
         "object": "prediction",
         "model": version.model,
         "model_version": version.number,
-        "predictions": [_prediction(version.classes, row, top) for row in probabilities],
+        "predictions": predictions,
     }
+
+
+def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Foretold:
+    """[targets], or [horizon, targets] of a forecast."""
+    return {"values": dict(zip(names, values.T.tolist(), strict=True))}
+
+
+def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
+    """Probabilities by softmax."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return [_prediction(version.classes, row, top) for row in probabilities]
 
 
 def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:

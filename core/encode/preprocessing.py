@@ -1,7 +1,5 @@
 """How samples become network input: fitted on the training split, stored with the version, applied by serving."""
 
-import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -10,6 +8,8 @@ from numpy.typing import NDArray
 
 from core.encode import audio, image, ragged, series, text
 from core.encode.audio import Frames
+from core.encode.measure import of_numbers, of_pixels
+from core.encode.targets import Targets
 from core.encode.text import Tokens
 
 LONGER = 4
@@ -25,6 +25,8 @@ class Preprocessing:
     ``shape`` is the raw sample, image (height, width, channels), series (time, features), text () or
     recording (samples), of which it is the longest; ``resized`` the
     network's [height, width] or null. ``variable``: sequences of several lengths, of which ``shape`` has the longest.
+    ``normalise`` "window": the last step of each sample is taken away from all its steps, in the place of the mean.
+    ``targets`` are the numbers that are foretold, where the task is regression or a forecast.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class Preprocessing:
     variable: bool = False
     tokens: Tokens | None = None
     frames: Frames | None = None
+    targets: Targets | None = None
 
     @classmethod
     def fit(
@@ -60,7 +63,7 @@ class Preprocessing:
             scaled: NDArray[Any] = image.resize(samples, size) if size is not None else samples
             if lengths is not None:
                 scaled = scaled[np.arange(shape[0]) < lengths[:, None]]
-            measure = _of_pixels if kind == "image" else _of_numbers
+            measure = of_pixels if kind == "image" else of_numbers
             for channel in range(shape[-1]):
                 mean[channel], spread = measure(scaled[..., channel].reshape(-1))
                 std[channel] = spread if spread > 0 else 1.0  # a constant channel stays constant
@@ -69,14 +72,21 @@ class Preprocessing:
         return cls(kind, shape, size, normalise, tuple(mean), tuple(std), lengths is not None)
 
     @classmethod
+    def of_windows(cls, rows: NDArray[Any], window: int, normalise: str, targets: Targets) -> Self:
+        """Choose the numbers from the training rows float32 [T, F] of a table that is read in windows."""
+        whole = cls.fit(rows[None], None, "none" if normalise == "none" else "standard")
+        shape = (window, rows.shape[1])
+        return replace(whole, shape=shape, normalise=normalise, targets=targets)
+
+    @classmethod
     def of_texts(cls, tokens: Tokens) -> Self:
         """Texts have no numbers to normalise; ``tokens`` says how they become ids."""
         return cls("text", (), None, "none", (), (), variable=True, tokens=tokens)
 
     @classmethod
-    def of_corpus(cls, tokens: Tokens) -> Self:
-        """What goes on with a text reads and writes its ``tokens``."""
-        return cls("corpus", (), None, "none", (), (), tokens=tokens)
+    def of_corpus(cls, tokens: Tokens, window: int) -> Self:
+        """What goes on with a text reads and writes its ``tokens``, and has learnt ``window`` of them at a time."""
+        return cls("corpus", (window,), None, "none", (), (), tokens=tokens)
 
     @classmethod
     def of_recordings(cls, recordings: NDArray[Any], frames: Frames, normalise: str, longest: int) -> Self:
@@ -88,7 +98,7 @@ class Preprocessing:
         if normalise in ("standard", "recording"):
             values = np.concatenate(list(replace(frames, fixed=False).encode(recordings)))
             for mel in range(frames.mels):
-                mean[mel], spread = (round(one, 6) for one in _of_numbers(values[:, mel]))
+                mean[mel], spread = (round(one, 6) for one in of_numbers(values[:, mel]))
                 std[mel] = spread if spread > 0 else 1.0
         return cls(
             "audio", (longest,), None, normalise, tuple(mean), tuple(std), variable=not frames.fixed, frames=frames
@@ -155,7 +165,7 @@ class Preprocessing:
 
     def _normalise(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         inputs = samples.astype(np.float32)
-        inputs -= np.asarray(self.mean, np.float32)
+        inputs -= samples[:, -1:] if self.normalise == "window" else np.asarray(self.mean, np.float32)
         inputs /= np.asarray(self.std, np.float32)
         return inputs
 
@@ -171,6 +181,8 @@ class Preprocessing:
             values["tokens"] = Tokens(**_with_tuples(values["tokens"]))
         if values.get("frames") is not None:
             values["frames"] = Frames(**values["frames"])
+        if values.get("targets") is not None:
+            values["targets"] = Targets(**_with_tuples(values["targets"]))
         return cls(**values)
 
 
@@ -183,29 +195,3 @@ def _with_lists(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-
-
-# Both give the same bits on every machine: a checkpoint names the numbers that its training began with. They go through
-# the values in parts, whose copies in a wider type would else be many times the data set.
-_PART = 2**18
-
-
-def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    return (values[start : start + _PART] for start in range(0, len(values), _PART))
-
-
-def _of_pixels(values: NDArray[np.uint8]) -> tuple[float, float]:
-    """Mean and deviation from a histogram: exact."""
-    counts = np.zeros(256, np.int64)
-    for part in _parts(values):
-        counts += np.bincount(part, minlength=256)
-    levels, total = np.arange(256, dtype=np.float64), counts.sum()
-    mean = float(counts @ levels / total)
-    return mean, float(np.sqrt(counts @ (levels - mean) ** 2 / total))
-
-
-def _of_numbers(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Mean and deviation by correctly rounded sums (Shewchuk 1997), whatever the order of the additions."""
-    mean = math.fsum(value for part in _parts(values) for value in part.astype(np.float64).tolist()) / len(values)
-    squares = ((part.astype(np.float64) - mean) ** 2 for part in _parts(values))
-    return mean, math.sqrt(math.fsum(value for part in squares for value in part.tolist()) / len(values))

@@ -1,4 +1,4 @@
-"""Stratified draws: the same share of every class, decided by a seed alone."""
+"""Draws, decided by a seed alone: of any samples, or the same share of every class."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,17 @@ def permutation(count: int, *seeds: int) -> NDArray[np.int64]:
     """
     raw = np.random.PCG64(np.random.SeedSequence(seeds)).random_raw(count)
     return np.argsort(raw, kind="stable")
+
+
+def drawn(total: int, count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices (rest, drawn): ``count`` of ``total`` samples, both in ascending order.
+
+    ValueError when nothing would be left, or nothing drawn.
+    """
+    if not 0 < count < total:
+        raise ValueError(f"cannot hold out {count} of {total} samples: one must be left to train on, and one held out")
+    shuffled = permutation(total, seed)
+    return np.sort(shuffled[count:]), np.sort(shuffled[:count])
 
 
 def stratified(targets: NDArray[np.int64], count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.encode.splits import stratified
+from core.encode.splits import drawn, stratified
+from core.ingest import numbers
 from core.ingest.findings import MOST_NAMED, Refused, shown
 from core.ingest.names import SPLITS
 from core.ingest.samples import Samples
@@ -21,11 +23,18 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,15}(\.0*)?([eE]\+?00?)?")
 
 @dataclass(frozen=True)
 class Arranged:
-    """Class names in order; per sample the index of its class and of its split in ``names.SPLITS``."""
+    """Class names in order, or none; per sample the index of its class int64 [N], or the number to foretell float32
+    [N, 1], and the index of its split in ``names.SPLITS``."""
 
     classes: list[str]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
     splits: NDArray[np.int8]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Samples of each split that has some."""
+        counts = np.bincount(self.splits, minlength=len(SPLITS)).tolist()
+        return {split: count for split, count in zip(SPLITS, counts, strict=True) if count}
 
 
 def arrange(samples: Samples, declared: list[str], work: Work) -> Arranged:
@@ -35,14 +44,16 @@ def arrange(samples: Samples, declared: list[str], work: Work) -> Arranged:
     classes, too many of them, splits that do not fit together.
     """
     work.findings.check(len(samples))
+    if work.options.task == "regression":
+        return _numbers(samples, work)
     classes, targets = _classes(samples, work)
     _describe(work, classes, declared)
-    splits = _splits(samples, targets, classes, work)
+    splits = _splits(samples, targets, work)
     counts = {
         SPLITS[split]: np.bincount(targets[splits == split], minlength=len(classes)) for split in np.unique(splits)
     }
     work.findings.values["samples"] = {
-        split: dict(zip(classes, map(int, numbers), strict=True)) for split, numbers in counts.items()
+        split: dict(zip(classes, map(int, held), strict=True)) for split, held in counts.items()
     }
     single = [name for name, count in zip(classes, np.bincount(targets), strict=True) if count == 1]
     work.findings.values["single_sample_classes"] = single[:MOST_NAMED]
@@ -50,6 +61,26 @@ def arrange(samples: Samples, declared: list[str], work: Work) -> Arranged:
     _check_train(counts, classes)
     _duplicates(samples, splits, work)
     return Arranged(classes, targets, splits)
+
+
+def _numbers(samples: Samples, work: Work) -> Arranged:
+    """Labels as numbers. Refused: one is none, or all are the same."""
+    parsed = [numbers.parse([label], lambda _: "the label") for label in samples.labels]
+    codes = samples.label_codes
+    for code, value in enumerate(parsed):
+        if isinstance(value, str):
+            raise Refused(f"{samples.origin(int(np.argmax(codes == code)))}: {value}; a regression learns numbers")
+    targets = np.concatenate([value for value in parsed if not isinstance(value, str)])[codes][:, None]
+    if targets.min() == targets.max():
+        raise Refused(f"all samples have the same number, {targets[0, 0]:g}; there is nothing to learn")
+    splits = _splits(samples, None, work)
+    work.findings.values["targets"] = {
+        split: {samples.target: numbers.described(targets[splits == code, 0])}
+        for code, split in enumerate(SPLITS)
+        if (splits == code).any()
+    }
+    _duplicates(samples, splits, work)
+    return Arranged([], targets, splits)
 
 
 def _classes(samples: Samples, work: Work) -> tuple[list[str], NDArray[np.int64]]:
@@ -66,8 +97,8 @@ def _classes(samples: Samples, work: Work) -> tuple[list[str], NDArray[np.int64]
             f"the labels name {len(names):,} classes, for example {shown(labels[0])!r} and {shown(labels[1])!r}; "
             f"at most {MOST_CLASSES:,} are possible. Is it the right column, folder or pattern?"
         )
-    numbers = all(map(_INTEGER.fullmatch, names))
-    classes = sorted(names, key=lambda name: (int(name), name)) if numbers else sorted(names)
+    whole = all(map(_INTEGER.fullmatch, names))
+    classes = sorted(names, key=lambda name: (int(name), name)) if whole else sorted(names)
     place = {name: index for index, name in enumerate(classes)}
     return classes, np.array([place[label] for label in labels], np.int64)[samples.label_codes]
 
@@ -84,8 +115,11 @@ def _describe(work: Work, classes: list[str], declared: list[str]) -> None:
             work.findings.note(f"the classes {shown(other)!r} and {shown(name)!r} differ only in case")
 
 
-def _splits(samples: Samples, targets: NDArray[np.int64], classes: list[str], work: Work) -> NDArray[np.int8]:
-    """The splits that the files brought, completed by a test split cut from what is to be trained on."""
+def _splits(samples: Samples, targets: NDArray[np.int64] | None, work: Work) -> NDArray[np.int8]:
+    """The splits that the files brought, completed by a test split cut from what is to be trained on.
+
+    It is drawn by class, where ``targets`` are classes.
+    """
     train, _, test = range(len(SPLITS))
     splits = samples.split_codes
     present = set(splits.tolist()) - {-1}
@@ -101,26 +135,26 @@ def _splits(samples: Samples, targets: NDArray[np.int64], classes: list[str], wo
         return splits
     options, rest = work.options, np.flatnonzero(splits == train)
     count = max(1, round(len(rest) * options.test_share))
-    present_classes, codes = np.unique(targets[rest], return_inverse=True)
     try:
-        _, drawn = stratified(codes.astype(np.int64), count, options.seed)
+        if targets is None:
+            _, chosen = drawn(len(rest), count, options.seed)
+        else:
+            codes = np.unique(targets[rest], return_inverse=True)[1].astype(np.int64)
+            _, chosen = stratified(codes, count, options.seed)
     except ValueError as error:
-        raise Refused(
-            f"no test split can be cut: {error}. {len(present_classes):,} classes; bring more samples"
-        ) from error
-    splits[rest[drawn]] = test
+        raise Refused(f"no test split can be cut: {error}; bring more samples") from error
+    splits[rest[chosen]] = test
+    by_class = "" if targets is None else " by class"
     work.findings.note(
-        f"the files bring no test samples: {count:,} of {len(rest):,} were drawn by class with seed {options.seed}"
+        f"the files bring no test samples: {count:,} of {len(rest):,} were drawn{by_class} with seed {options.seed}"
         + (f"; they bring {_and(brought)}" if brought else "")
     )
     return splits
 
 
 def _check_train(counts: dict[str, NDArray[np.int64]], classes: list[str]) -> None:
-    for split, numbers in counts.items():
-        missing = [
-            name for name, own, train in zip(classes, numbers, counts["train"], strict=True) if own and not train
-        ]
+    for split, held in counts.items():
+        missing = [name for name, own, train in zip(classes, held, counts["train"], strict=True) if own and not train]
         if missing:
             raise Refused(f"{split} has samples of classes that train lacks: {_some(missing)}")
 

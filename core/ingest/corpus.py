@@ -74,7 +74,7 @@ def is_one(members: Sequence[Member], options: IngestOptions) -> bool:
     return len(names) == 1 or all(split_of(name) for name in names)
 
 
-def ingest(members: Sequence[Member], output: Path, source: str, work: Work) -> tuple[dict[str, Any], dict[str, int]]:
+def pack(members: Sequence[Member], output: Path, source: str, work: Work) -> tuple[dict[str, Any], dict[str, int]]:
     """Write the data set file; gives its manifest, and the characters of each split.
 
     ``{split}.text`` is UTF-8, and ``{split}.offsets`` int64 says where each piece of 500 characters begins and the last

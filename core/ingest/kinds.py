@@ -31,7 +31,7 @@ _BESIDE = ("license", "licence", "readme", "copying", "authors", "citation", "ch
 
 
 def choose(unpacked: Unpacked, work: Work) -> tuple[str, list[Member]]:
-    """The container that is meant, and its files; ``corpus`` is one text.
+    """Which reader is needed, and the files for it; all others are ignored. ``corpus`` is one text.
 
     Refused: no files that can be read, or several containers of which none is plainly meant.
     """

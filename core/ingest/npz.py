@@ -175,7 +175,9 @@ def _read_pair(
     samples: Samples, archive: zipfile.ZipFile, pair: tuple[str | None, Array, Array], file: str, work: Work
 ) -> None:
     split, inputs, targets = pair
-    labels = [label for piece in _pieces(archive, targets, file) for label in _labels(piece.reshape(-1), targets, file)]
+    numeric = work.options.task == "regression"
+    pieces = _pieces(archive, targets, file)
+    labels = [label for piece in pieces for label in _labels(piece.reshape(-1), targets, file, numeric)]
     without_last = len(inputs.shape) == (3 if samples.kind == "image" else 2)
     shape = (*inputs.shape[1:], 1) if without_last else inputs.shape[1:]
     origin, row = f"{file}/{inputs.key}", 0
@@ -210,14 +212,14 @@ def _readable(kind: str, values: NDArray[Any]) -> tuple[NDArray[np.bool_], str]:
     return np.asarray(good.all(axis=1)), reason
 
 
-def _labels(values: NDArray[Any], array: Array, file: str) -> list[str]:
+def _labels(values: NDArray[Any], array: Array, file: str, numeric: bool) -> list[str]:
     if values.dtype.kind == "U" and values.view(np.dtype("u4").newbyteorder(values.dtype.byteorder)).max() > 0x10FFFF:
         raise Refused(f"{file}: {array} is damaged: it holds characters that do not exist")
-    return [_label(value) for value in values]
+    return [_label(value, numeric) for value in values]
 
 
-def _label(value: Any) -> str:
-    if isinstance(value, np.floating) and not np.isfinite(value):
+def _label(value: Any, numeric: bool) -> str:
+    if isinstance(value, np.floating) and not np.isfinite(value) and not numeric:
         return ""
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace").strip()

@@ -30,6 +30,14 @@ def narrowed(values: NDArray[np.float64]) -> NDArray[np.float32]:
         return values.astype(np.float32)
 
 
+def described(values: NDArray[np.float32]) -> dict[str, float]:
+    """``min``, ``mean``, ``max``, ``std`` and quantiles of some numbers, to six digits."""
+    whole = values.astype(np.float64)
+    found = {"min": whole.min(), "mean": whole.mean(), "max": whole.max(), "std": whole.std()}
+    found |= {f"q{share:02d}": np.quantile(whole, share / 100) for share in (5, 25, 50, 75, 95)}
+    return {name: float(f"{value:.6g}") for name, value in found.items()}
+
+
 def is_number(cell: str) -> bool:
     """Whether ``parse`` would read it, finite or not."""
     try:

@@ -23,10 +23,12 @@ def pack(samples: Samples, arranged: Arranged, output: Path, source: str, work: 
     lengths = samples.lengths
     manifest: dict[str, Any] = {
         "kind": samples.kind,
-        "task": "classification",
+        "task": work.options.task or "classification",
         "classes": arranged.classes,
         "source": source,
     }
+    if work.options.task == "regression":
+        manifest["targets"] = [samples.target]
     if samples.kind == "text":
         manifest |= {"shape": [], "dtype": "utf8"}
         lengths = np.array(samples.characters, np.int64)
@@ -49,7 +51,7 @@ def pack(samples: Samples, arranged: Arranged, output: Path, source: str, work: 
     for code, split in enumerate(SPLITS):
         mask = arranged.splits == code
         if mask.any():
-            tensors.append(_integers(f"{split}.targets", arranged.targets[mask]))
+            tensors.append(_whole(f"{split}.targets", arranged.targets[mask]))
             inputs, more = _inputs(samples, split, mask, varying, work)
             tensors += [inputs, *more]
             total += inputs.size
@@ -71,19 +73,19 @@ def _inputs(
         offsets = np.concatenate([[0], np.cumsum(lengths[mask])]).astype(np.int64)
         pieces = _pieces(samples, mask, _joined, work)
         values = Tensor(f"{split}.{samples.kind}", str(samples.dtype), (int(offsets[-1]),), pieces)
-        return values, [_integers(f"{split}.offsets", offsets)]
+        return values, [_whole(f"{split}.offsets", offsets)]
     if varying:
         longest = int(lengths.max())
         pieces = _pieces(samples, mask, lambda chunk, keep: _padded(chunk, keep, longest), work)
         inputs = Tensor(f"{split}.inputs", "float32", (count, longest, *samples.item), pieces)
-        return inputs, [_integers(f"{split}.lengths", lengths[mask])]
+        return inputs, [_whole(f"{split}.lengths", lengths[mask])]
     length = () if samples.kind == "image" else (int(lengths[0]),)
     pieces = _pieces(samples, mask, lambda chunk, keep: _equal(chunk, keep, length), work)
     return Tensor(f"{split}.inputs", str(samples.dtype), (count, *length, *samples.item), pieces), []
 
 
-def _integers(name: str, values: NDArray[np.int64]) -> Tensor:
-    return Tensor(name, "int64", values.shape, iter([values]))
+def _whole(name: str, values: NDArray[Any]) -> Tensor:
+    return Tensor(name, str(values.dtype), values.shape, iter([values]))
 
 
 def _pieces(samples: Samples, mask: NDArray[np.bool_], pick: _Pick, work: Work) -> Iterator[NDArray[Any]]:

@@ -44,6 +44,8 @@ class Samples:
         self.kind, self.item, self.dtype = kind, item, np.dtype(dtype)
         self.rate: int | None = None
         """Of recordings, in Hz."""
+        self.target = "target"
+        """What the label is called, where it is a number to foretell."""
         self.expected: int | None = None
         """How many samples there will be, where that is known before reading."""
         self._work = work

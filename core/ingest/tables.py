@@ -38,6 +38,8 @@ def read(members: list[Member], work: Work) -> Samples:
     columns = _columns(first, work)
     item, dtype = ((1,), "float32") if columns.kind == "series" else ((), "uint8")
     samples = Samples(work, columns.kind, item, dtype)
+    if first.header is not None:
+        samples.target = first.header[columns.label]
     for table, split in tables:
         own = columns if table is first else _same_columns(table, first, columns)
         for row, cells in table.rows():

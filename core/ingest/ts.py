@@ -29,7 +29,7 @@ def read(members: list[Member], work: Work) -> tuple[Samples, list[str]]:
     declared: list[str] = []
     for member, split in by_split(members):
         header = _Header()
-        for row, line in _data(member, header):
+        for row, line in _data(member, header, work.options.task == "regression"):
             series = _series(line, header)
             if isinstance(series, str):
                 work.findings.skip(member.name, series, row)
@@ -52,8 +52,11 @@ def read(members: list[Member], work: Work) -> tuple[Samples, list[str]]:
     return samples, declared
 
 
-def _data(member: Member, header: _Header) -> Iterator[tuple[int, str]]:
-    """The lines below ``@data`` with their numbers; fills the header on the way."""
+def _data(member: Member, header: _Header, numeric: bool) -> Iterator[tuple[int, str]]:
+    """The lines below ``@data`` with their row numbers; fills the header on the way.
+
+    ``numeric``: what stands last in a line is a number to foretell, and no class.
+    """
     for row, line in enumerate(member.lines(), 1):
         line = line.strip()
         if not line or line.startswith("#"):
@@ -61,14 +64,14 @@ def _data(member: Member, header: _Header) -> Iterator[tuple[int, str]]:
         if header.complete:
             yield row, line
         elif line.startswith("@"):
-            _read_header(member.name, row, line, header)
+            _read_header(member.name, row, line, header, numeric)
         else:
             raise Refused(
                 f"{member.name}, row {row}: {shown(line[:40])!r} stands before @data; is it a .ts file of time series?"
             )
 
 
-def _read_header(file: str, row: int, line: str, header: _Header) -> None:
+def _read_header(file: str, row: int, line: str, header: _Header, numeric: bool) -> None:
     word, *values = line.split()
     match word[1:].lower():
         case "data":
@@ -76,8 +79,11 @@ def _read_header(file: str, row: int, line: str, header: _Header) -> None:
         case "timestamps" if values[:1] and values[0].lower() == "true":
             raise Refused(f"{file}, row {row}: series with time stamps are not read; write the values alone")
         case "targetlabel" if values[:1] and values[0].lower() == "true":
-            raise Refused(f"{file}, row {row}: the targets are numbers (@targetLabel); only classes are learnt")
-        case "classlabel":
+            if not numeric:
+                raise Refused(
+                    f"{file}, row {row}: the targets are numbers (@targetLabel); give the option task=regression"
+                )
+        case "classlabel" if not numeric:
             if not values or values[0].lower() != "true":
                 raise Refused(f"{file}, row {row}: the series have no classes (@classLabel is not true)")
             header.labels = [label for label in values[1:] if bad_label(label) is None]

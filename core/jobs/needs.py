@@ -1,5 +1,6 @@
 """What a training needs of a worker, and how large its batches may be."""
 
+from core import plan_length
 from core.plan import Plan
 from core.plan_memory import Memory, Samples, largest_batch_size, needed
 from core.specs import TrainJob
@@ -8,6 +9,9 @@ from core.tables import Dataset
 
 def memory(request: TrainJob, dataset: Dataset, made: Plan, batch_size: int | None = None) -> Memory:
     """Of a job on its dataset; ``batch_size`` instead of the one that was asked for, if it is given."""
+    if dataset.task == "forecast":
+        windows = plan_length.samples(request, dataset.task, dataset.splits)
+        return needed(made, request, Samples.of_windows(windows, made.outputs, dataset.size), batch_size)
     # what training holds of a text are its token ids, and of a recording its frames
     held = made.input if dataset.kind in ("text", "audio") else tuple(dataset.shape)
     samples = Samples.of(dataset.kind, held, request.data.resize, dataset.splits, dataset.size)

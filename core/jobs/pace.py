@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.jobs.line import SETTLED_SECONDS, SETTLED_STEPS
 from core.plan import FULL_BATCH_CHUNK
-from core.plan_length import length
+from core.plan_length import length, samples
 from core.specs import TrainJob
 from core.tables import Dataset, Job, JobEvent
 
@@ -102,5 +102,6 @@ def _seconds_per_sample(session: Session, job: Job, dataset: Dataset, devices: s
     took = (job.progress_at - started.created_at).total_seconds()
     if steps <= 0 or took <= 0 or (steps < SETTLED_STEPS and took < SETTLED_SECONDS):
         return None
-    trained = length(TrainJob.model_validate(job.spec), dataset.splits, dataset.task)
-    return float(took / steps * started.data["steps_per_epoch"] / trained.samples_per_epoch)
+    spec = TrainJob.model_validate(job.spec)
+    trained = length(spec, samples(spec, dataset.task, dataset.splits)).samples_per_epoch
+    return float(took / steps * started.data["steps_per_epoch"] / trained)

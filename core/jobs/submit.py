@@ -175,6 +175,7 @@ def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
         dataset.rate,
         dataset.task,
         targets,
+        (dataset.splits["train"], dataset.splits["test"]) if dataset.task == "forecast" else None,
         characters=dataset.splits["train"] if dataset.task == "language" else None,
         distinct=None if text is None else text["train"]["distinct_characters"],
     )

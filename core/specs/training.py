@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.specs.augment import Augment
-from core.specs.base import PositiveFloat, Ratio, Spec
+from core.specs.base import PositiveFloat, Ratio, Spec, Task
 from core.specs.network import Network
 
 
@@ -14,17 +14,25 @@ class Data(Spec):
 
     resize: list[Annotated[int, Field(ge=1, le=4096)]] | None = Field(default=None, min_length=2, max_length=2)
     """[height, width] in pixels, bilinear; null keeps the data set's own size."""
-    normalise: Literal["none", "unit", "standard", "recording"] = "standard"
+    normalise: Literal["none", "unit", "standard", "recording", "window"] | None = None
     """none: raw; unit: pixels as 0-1; standard: zero mean and unit deviation over the training split; recording:
     the same, after the mean of each recording has been taken away from it, band by band (loudness and microphone then
-    matter less)."""
+    matter less); window: forecasts only, what is seen and what is foretold are differences to the last row seen. null:
+    window for forecasts, standard for all else."""
     validation: float = Field(default=0.1, gt=0, le=0.5)
-    """Share of the training split held out, stratified by class and drawn by ``seed``.
+    """Share of the training split held out, stratified by class and drawn by ``seed``; of a forecast's table the last
+    rows.
 
     Ignored where the data set has a validation split of its own. Of a corpus it is the last part.
     """
     window: int | None = Field(default=None, ge=1, le=65_536)
-    """Corpora: tokens of one sample; null: 256, or a fortieth of the characters to train on where that is less."""
+    """Forecasts: rows that the network sees; null: 96, or a quarter of the rows to train on where that is less.
+    Corpora: tokens of one sample; null: 256, or a fortieth of the characters to train on where that is less."""
+    horizon: int | None = Field(default=None, ge=1, le=65_536)
+    """Forecasts: rows that it foretells; null: a quarter of the window."""
+    season: int | None = Field(default=None, ge=1, le=65_536)
+    """Forecasts: rows after which the series is about the same, 24 for hours of days. It changes what the forecast is
+    compared with (the value one season earlier), not the training; null: 1, the last value seen."""
     tokens: Literal["char", "word", "byte"] = "char"
     """What a text is cut into. Words are runs of letters and digits, and every other sign but spaces by itself."""
     vocabulary: int | None = Field(default=None, ge=3, le=100_000)
@@ -56,6 +64,10 @@ class Data(Spec):
         if self.tokens == "byte" and self.vocabulary is not None:
             raise ValueError("vocabulary has no meaning for bytes, of which there are 256; leave it out")
         return self
+
+    def normalisation(self, task: Task) -> str:
+        """What ``normalise`` asks for, or the task's own choice."""
+        return self.normalise or ("window" if task == "forecast" else "standard")
 
     @property
     def vocabulary_size(self) -> int:
@@ -146,6 +158,9 @@ class Hyperparameters(Spec):
     schedule: Schedule = Schedule()
     accumulate: int = Field(default=1, ge=1, le=4096)
     clip_norm: PositiveFloat | None = None
+    loss: Literal["mse", "mae", "huber"] | None = None
+    """Regression and forecasts: squared, absolute, or both (Huber, from 1 deviation on absolute) differences; null:
+    mse. Of classes it is always the cross-entropy."""
     label_smoothing: Ratio = 0.0
     class_weights: Literal["balanced"] | list[PositiveFloat] | None = None
     early_stopping: EarlyStopping | None = None

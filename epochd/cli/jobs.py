@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from epochd.cli.output import Json, moment, out
+from epochd.cli.score import score
 from epochd.cli.watch import ending, watch
 from epochd.resources import ENDED, Job
 
@@ -129,7 +130,7 @@ def _jobs(
         found = list(islice(client.jobs(status=status, model=model, dataset=dataset), limit))
     out.table(
         found,
-        ["job", "status", "work", "data set", "model", "progress", "test accuracy"],
+        ["job", "status", "work", "data set", "model", "progress", "test"],
         [
             [
                 job["id"],
@@ -138,7 +139,7 @@ def _jobs(
                 data_set(job),
                 "" if job["model"] is None else job["model"] + (f":{v}" if (v := job["model_version"]) else ""),
                 _progress(job),
-                f"{job['result']['test']['accuracy']:.2%}" if job["result"] and job["kind"] == "train" else "",
+                score(job["result"]["test"]) if job["result"] and job["kind"] == "train" else "",
             ]
             for job in found
         ],

@@ -7,6 +7,7 @@ import typer
 
 from epochd.cli.jobs import read_json
 from epochd.cli.output import Json, moment, out
+from epochd.cli.score import score
 
 RECORDINGS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".mp3")
 
@@ -55,6 +56,11 @@ def _predict(
         return
     out.note(f"{prediction['model']} version {prediction['model_version']}")
     for answer in prediction["predictions"]:
+        if "values" in answer:  # of regressions and forecasts
+            for name, value in answer["values"].items():
+                numbers = value if isinstance(value, list) else [value]
+                out.result(None, f"{name}  {' '.join(f'{number:.6g}' for number in numbers)}")
+            continue
         ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[: top or 3]
         others = ", ".join(f"{name} {share:.1%}" for name, share in ranked if name != answer["class"])
         out.result(None, f"{answer['class']}  {answer['probability']:.1%}" + (f"  ({others})" if others else ""))
@@ -86,13 +92,13 @@ def _models(
         versions = list(client.versions(name))
     out.table(
         versions,
-        ["version", "ready", "parameters", "test accuracy", "data set", "created (UTC)", "job"],
+        ["version", "ready", "parameters", "test", "data set", "created (UTC)", "job"],
         [
             [
                 str(each["version"]),
                 "yes" if each["ready"] else f"no: {each['reason']}",
                 f"{each['parameters']:,}",
-                f"{each['metrics']['test']['accuracy']:.2%}" if each["metrics"].get("test") else "",
+                score(each["metrics"]["test"]) if each["metrics"].get("test") else "",
                 f"{each['dataset']['name']}@{each['dataset']['version']}",
                 moment(each["created_at"]),
                 each["job"] or "",

@@ -1,6 +1,7 @@
 """Watching one job: a progress bar on a terminal, lines elsewhere, JSON lines for programs."""
 
 from epochd.cli.output import INTERRUPTED, TIMEOUT, out, safe, status_of
+from epochd.cli.score import against, score
 from epochd.client import Client
 from epochd.errors import ConnectionFailed
 from epochd.live import Bars, Run, lost, track
@@ -57,7 +58,7 @@ def _line(update: Update, run: Run, *, terminal: bool) -> str | None:
     """What to print for an update beside the bar: little on a terminal, the epochs too where there is no bar."""
     event = update.event
     if event is None:
-        told = any(point["name"] == "validation_accuracy" for point in update.points)
+        told = any(point["name"] == "validation_loss" for point in update.points)
         return run.words() if told and not terminal else None
     if event["type"] in ENDED:  # the ending has its own words
         return None
@@ -73,12 +74,13 @@ def ending(job: Job) -> str:
         made = f"{job['dataset']['name']}@{job['dataset']['version']}" if job["dataset"] is not None else "a data set"
         return f"{job['id']} succeeded: {made} is ready, after {result['seconds']:.1f} s"
     if result is not None:
+        reached = f"{score(result['test'])}{against(result.get('baseline'))}"
         text = (
-            f"{job['id']} succeeded: test accuracy {result['test']['accuracy']:.2%}, "
+            f"{job['id']} succeeded: test {'accuracy ' if 'accuracy' in result['test'] else ''}{reached}, "
             f"{result['steps']} steps in {result['seconds']:.1f} s (stopped by {result['stopped']})"
         )
         if job["model"] is not None and job["model_version"] is not None:
-            text += f"\nAsk it: epochd predict {job['model']}:{job['model_version']} IMAGE"
+            text += f"\nAsk it: epochd predict {job['model']}:{job['model_version']} FILE"
         return text
     if error is not None:
         log = "".join(f"\n  {line}" for line in error["detail"].get("log") or [])

@@ -7,6 +7,7 @@ from epochd.resources.catalog import (
     Answer,
     Dataset,
     DatasetRef,
+    Foretold,
     Generation,
     Model,
     ModelVersion,
@@ -30,13 +31,14 @@ from epochd.resources.jobs import (
     Status,
     WaitingFor,
 )
-from epochd.resources.result import ClassScores, Result, Scores, TestScores
+from epochd.resources.result import Baseline, ClassScores, Forecast, Result, Scores, TestScores
 
 __all__ = [
     "ENDED",
     "Alias",
     "AliasMove",
     "Answer",
+    "Baseline",
     "Basis",
     "Candidate",
     "Checkpoint",
@@ -45,6 +47,8 @@ __all__ = [
     "DatasetRef",
     "Estimate",
     "Event",
+    "Forecast",
+    "Foretold",
     "Generation",
     "Info",
     "Ingest",

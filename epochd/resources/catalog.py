@@ -99,13 +99,19 @@ AliasMove = TypedDict(
 Answer = TypedDict("Answer", {"class": str, "index": int, "probability": float, "probabilities": dict[str, float]})
 
 
+class Foretold(TypedDict):
+    """Numbers by the names of the targets, in their own units; of a forecast the next ones in turn."""
+
+    values: dict[str, float | list[float]]
+
+
 class Prediction(TypedDict):
-    """One answer for each input, in order."""
+    """One answer for each input, in order: classes, or numbers where the model foretells them."""
 
     object: Literal["prediction"]
     model: str
     model_version: int
-    predictions: list[Answer]
+    predictions: list[Any]
 
 
 class Generation(TypedDict):

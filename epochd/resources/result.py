@@ -1,18 +1,47 @@
 """What a training reached, as the API sends it."""
 
-from typing import TypedDict
+from typing import Required, TypedDict
 
 
-class Scores(TypedDict):
+class Scores(TypedDict, total=False):
+    """Of classes accuracy; of numbers the mean absolute error and the root of the mean squared one."""
+
+    loss: Required[float]
     accuracy: float
-    loss: float
+    mae: float
+    rmse: float
 
 
-class TestScores(Scores):
-    """Also the means over the classes of F1 and of the area under the ROC curve (a class against the rest)."""
+class TestScores(Scores, total=False):
+    """Also, of classes, the means over them of F1 and of the area under the ROC curve (a class against the rest).
+
+    Of a regression the share of the variance that is explained; of a forecast the absolute error by that of the
+    naive forecast on the training rows.
+    """
 
     macro_f1: float
     auroc: float | None
+    r2: float | None
+    mase: float | None
+
+
+class Baseline(TypedDict):
+    """What a forecast is compared with, on the same windows: the value one season before."""
+
+    name: str
+    season: int
+    mae: float
+    rmse: float
+    mase: float | None
+
+
+class Forecast(TypedDict):
+    """One window of the test split: by target, the last rows seen, those that came, and those foretold."""
+
+    window: int
+    seen: dict[str, list[float]]
+    truth: dict[str, list[float]]
+    forecast: dict[str, list[float]]
 
 
 ClassScores = TypedDict(
@@ -26,6 +55,7 @@ ClassScores = TypedDict(
 class Result(TypedDict):
     """What a training reached. ``test`` was read once, after the weights had been chosen on ``validation``."""
 
+    task: str
     test: TestScores
     validation: Scores
     best_step: int
@@ -37,4 +67,6 @@ class Result(TypedDict):
     confusion_matrix: list[list[int]] | None
     per_class: list[ClassScores]
     classes: list[str]
+    baseline: Baseline | None
+    forecasts: list[Forecast]
     weights_sha256: str

@@ -4,8 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.encode import Preprocessing
 from core.encode.splits import permutation
-from core.encode.text import UNKNOWN, Tokens
+from core.encode.text import UNKNOWN
+from models.data.splits import Split
 
 
 class Corpus:
@@ -15,7 +17,9 @@ class Corpus:
     that over the epochs every token is seen at every place of a window.
     """
 
-    def __init__(self, text: str, tokens: Tokens, window: int, device: torch.device) -> None:
+    def __init__(self, split: Split, preprocessing: Preprocessing, device: torch.device) -> None:
+        (text,), tokens, (window,) = split.inputs, preprocessing.tokens, preprocessing.shape
+        assert tokens is not None
         (ids,) = tokens.encode([text])
         if len(ids) < 2:
             raise ValueError(f"a split has {len(ids)} token; a model that is to go on with a text needs at least 2")

@@ -15,7 +15,7 @@ WINDOW = 8
 
 
 class Resident:
-    """Inputs in the network's size and targets int64 [N].
+    """Inputs in the network's size and targets: classes int64 [N], or scaled numbers float32 [N, targets].
 
     Images uint8 [N, H, W, C], series or frames float32 [N, T, F], spectrograms float32 [N, T, mels, 1] or token
     ids int32 [N, T], with lengths int64 [N] where they
@@ -34,7 +34,8 @@ class Resident:
         inputs = np.ascontiguousarray(preprocessing.resize(inputs))
         self.inputs = torch.from_numpy(inputs).to(device)
         self.lengths = None if lengths is None else torch.from_numpy(lengths).to(device)
-        self.targets = torch.from_numpy(np.ascontiguousarray(split.targets)).to(device)
+        targets = split.targets if preprocessing.targets is None else preprocessing.targets.scale(split.targets)
+        self.targets = torch.from_numpy(np.ascontiguousarray(targets)).to(device)
         self.mean = torch.from_numpy(mean).to(device)
         self.std = torch.from_numpy(std).to(device)
 
@@ -42,7 +43,7 @@ class Resident:
         return len(self.targets)
 
     def wanted(self, indices: Tensor) -> Tensor:
-        """The targets of these samples."""
+        """What the network should say of these samples."""
         return self.targets[indices]
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:

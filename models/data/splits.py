@@ -1,7 +1,7 @@
 """A data set file and its three splits: train, validation, test."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from core.encode import Preprocessing, ragged
-from core.encode.splits import stratified
+from core.encode.splits import drawn, stratified
+from core.encode.targets import Targets
 from core.encode.text import Tokens
 from core.plan import Sample
 from core.plan_audio import frames
+from core.plan_forecast import windows
+from core.plan_language import window
 from core.plan_length import held_out
 from core.specs import TrainSpec
 
@@ -22,13 +25,15 @@ from core.specs import TrainSpec
 @dataclass(frozen=True)
 class Split:
     """Samples of one purpose, raw: images uint8 [N, H, W, C], series float32 [N, T, F], texts (str objects [N]) or
-    recordings (int16 [n_i] objects [N]). Of a corpus the one text, a str object [1], without targets.
+    recordings (int16 [n_i] objects [N]); or the rows of a forecast's table, float32 [T, F]; or a corpus, which is one
+    text (str object [1]) and has no targets.
 
-    ``targets`` int64 [N]; ``lengths`` int64 [N] for series that vary in length and are padded behind their ends.
+    ``targets`` are classes int64 [N], or numbers to foretell float32 [N, targets]; ``lengths`` int64 [N] are those of
+    series that vary in length and are padded behind their ends.
     """
 
     inputs: NDArray[Any]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
     lengths: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
@@ -59,7 +64,9 @@ class Dataset:
         lengths = self.manifest.get("lengths")
         known = None if lengths is None else (lengths[0], lengths[1])
         task, targets = self.manifest.get("task", "classification"), self.manifest.get("targets") or []
-        rate, characters = self.manifest.get("rate"), len(self.train.inputs[0]) if task == "language" else None
+        rate = self.manifest.get("rate")
+        rows = (len(self.train), len(self.test)) if task == "forecast" else None
+        characters = len(self.train.inputs[0]) if task == "language" else None
         return Sample(
             kind,
             tuple(shape),
@@ -68,6 +75,7 @@ class Dataset:
             rate=rate,
             task=task,
             targets=len(targets),
+            rows=rows,
             characters=characters,
         )
 
@@ -87,17 +95,21 @@ def load(path: str | Path) -> Dataset:
         with safe_open(path, "numpy") as file:
             manifest = json.loads((file.metadata() or {})["manifest"])
             names = set(file.keys())
-            read = _read_corpus if manifest["kind"] == "corpus" else _read
-            train, test = (read(file, names, name) for name in ("train", "test"))
-            validation = (
-                read(file, names, "validation") if any(one.startswith("validation.") for one in names) else None
-            )
+            train, test = (_read(file, manifest, names, name) for name in ("train", "test"))
+            own = any(name.startswith("validation.") for name in names)
+            validation = _read(file, manifest, names, "validation") if own else None
     except (SafetensorError, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a data set file: {error}") from error
     return Dataset(train, test, manifest, validation)
 
 
-def _read(file: Any, names: set[str], split: str) -> Split:
+def _read(file: Any, manifest: dict[str, Any], names: set[str], split: str) -> Split:
+    if manifest.get("task") == "language":
+        text = file.get_tensor(f"{split}.text").tobytes().decode()
+        return Split(np.array([text], object), np.empty(0, np.int64))
+    if manifest.get("task") == "forecast":
+        rows = file.get_tensor(f"{split}.rows")
+        return Split(rows, rows[:, places(manifest)])
     targets = file.get_tensor(f"{split}.targets")
     if f"{split}.text" in names:
         return Split(_texts(file.get_tensor(f"{split}.text"), file.get_tensor(f"{split}.offsets")), targets)
@@ -106,12 +118,6 @@ def _read(file: Any, names: set[str], split: str) -> Split:
         return Split(ragged.collect([samples[first:end] for first, end in pairwise(ends.tolist())]), targets)
     lengths = file.get_tensor(f"{split}.lengths") if f"{split}.lengths" in names else None
     return Split(file.get_tensor(f"{split}.inputs"), targets, lengths)
-
-
-def _read_corpus(file: Any, names: set[str], split: str) -> Split:
-    text = np.empty(1, object)
-    text[0] = file.get_tensor(f"{split}.text").tobytes().decode()
-    return Split(text, np.empty(0, np.int64))
 
 
 def _texts(content: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[Any]:
@@ -124,9 +130,9 @@ def _texts(content: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[An
 
 
 def split(dataset: Dataset, spec: TrainSpec) -> Splits:
-    """The data set's own validation split, or ``spec.data.validation`` of train, by class, drawn by ``spec.seed``.
+    """The data set's own validation split, or ``spec.data.validation`` of train, drawn by ``spec.seed``.
 
-    Of a corpus it is the last part of train.
+    Of classes the same share of each is drawn; of a forecast's table, and of a corpus, the last part is taken.
     """
     train = dataset.train
     if dataset.validation is not None:
@@ -136,13 +142,40 @@ def split(dataset: Dataset, spec: TrainSpec) -> Splits:
         kept, cut = (Split(np.array([part], object), train.targets) for part in (text[:first], text[first:]))
         return Splits(kept, cut, dataset.test)
     count = held_out(len(train), spec.data.validation)
-    rest, held = stratified(train.targets, count, spec.seed)
+    match dataset.sample.task:
+        case "forecast":
+            rest, held = np.arange(len(train) - count), np.arange(len(train) - count, len(train))
+        case "regression":
+            rest, held = drawn(len(train), count, spec.seed)
+        case _:
+            rest, held = stratified(train.targets, count, spec.seed)
     return Splits(train.take(rest), train.take(held), dataset.test)
 
 
-def preprocessing(train: Split, spec: TrainSpec, sample: Sample) -> Preprocessing:
+def places(manifest: dict[str, Any]) -> list[int]:
+    """Where the targets of a forecast stand among the columns of its table."""
+    columns: list[str] = manifest["columns"]
+    return [columns.index(name) for name in manifest["targets"]]
+
+
+def preprocessing(train: Split, spec: TrainSpec, dataset: Dataset) -> Preprocessing:
     """What the training split decides about all samples: the numbers to normalise with, or the vocabulary."""
-    data = spec.data
+    sample, names = dataset.sample, dataset.manifest.get("targets") or []
+    if sample.task == "forecast":
+        assert sample.rows is not None
+        cut, where = windows(spec.data, *sample.rows), places(dataset.manifest)
+        normalise = spec.data.normalisation(sample.task)
+        relative = normalise == "window"
+        targets = Targets.fit(train.targets, names, horizon=cut.horizon, places=where, relative=relative)
+        return Preprocessing.of_windows(train.inputs, cut.window, normalise, targets)
+    made = _inputs(train, spec, sample)
+    if sample.task == "regression":
+        return replace(made, targets=Targets.fit(train.targets, names))
+    return made
+
+
+def _inputs(train: Split, spec: TrainSpec, sample: Sample) -> Preprocessing:
+    data, normalise = spec.data, spec.data.normalisation(sample.task)
     if sample.kind in ("text", "corpus"):
         joined = sample.kind == "corpus"
         tokens = Tokens.fit(
@@ -154,9 +187,12 @@ def preprocessing(train: Split, spec: TrainSpec, sample: Sample) -> Preprocessin
             nfc=data.nfc,
             spaced=joined,
         )
-        return Preprocessing.of_corpus(tokens) if joined else Preprocessing.of_texts(tokens)
+        if not joined:
+            return Preprocessing.of_texts(tokens)
+        assert sample.characters is not None
+        return Preprocessing.of_corpus(tokens, window(data, sample.characters))
     if sample.kind == "audio":
         assert sample.lengths is not None
-        return Preprocessing.of_recordings(train.inputs, frames(spec, sample), data.normalise, sample.lengths[1])
+        return Preprocessing.of_recordings(train.inputs, frames(spec, sample), normalise, sample.lengths[1])
     size = (data.resize[0], data.resize[1]) if data.resize else None
-    return Preprocessing.fit(train.inputs, size, data.normalise, train.lengths)
+    return Preprocessing.fit(train.inputs, size, normalise, train.lengths)

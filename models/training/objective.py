@@ -4,75 +4,29 @@ Which of the scores can be monitored, and which way they get better, is the plan
 """
 
 import math
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from core.encode import Preprocessing
 from core.plan import Sample
-from core.specs import Hyperparameters
+from core.specs import Hyperparameters, TrainSpec
 from models.data.corpus import Corpus
-from models.data.resident import Resident
+from models.data.held import Held
 from models.evaluate import confusion_matrix, macro, per_class, read_through, scores
 from models.networks import Network
+from models.training.numbers import Forecast, Regression
+from models.training.task import Objective, Tested
 
 _LARGEST_EXPONENT = 700.0
 """Of e, that is still a number."""
 
 
-class Held(Protocol):
-    """A split on the device, as a score needs it."""
-
-    @property
-    def targets(self) -> Tensor:
-        """What the network should say of each sample, in their order."""
-
-    def outputs(self, network: nn.Module) -> Tensor:
-        """What it says."""
-
-
-@dataclass(frozen=True)
-class Tested:
-    """What is told of the test split. Of ``models.events.Finished``, where it is described."""
-
-    test: dict[str, float | None]
-    confusion_matrix: list[list[int]] | None = None
-    per_class: list[dict[str, float | int | None]] = field(default_factory=list)
-
-
-S = TypeVar("S")
-
-
-class Objective(ABC, Generic[S]):
-    """Outputs are those of the network in fp32, targets those of a split on the device."""
-
-    @abstractmethod
-    def weight(self, targets: Tensor) -> Tensor | int:
-        """What the summed loss of a step is divided by, for the step's targets."""
-
-    @abstractmethod
-    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Summed over samples: what is minimised, and one number more for ``reported``."""
-
-    @abstractmethod
-    def reported(self, total: float, samples: int) -> dict[str, float]:
-        """Metrics of the training split beside ``train_loss``, of the second number summed over so many samples."""
-
-    @abstractmethod
-    def scores(self, network: Network, split: S) -> dict[str, float]:
-        """``loss`` and the other scores of a split, in evaluation mode."""
-
-    @abstractmethod
-    def tested(self, network: Network, split: S) -> Tested:
-        """All that is told of the test split."""
-
-
 class Classification(Objective[Held]):
     """Cross-entropy from logits [N, classes] and int64 [N]; the number beside it is how many are right."""
 
-    def __init__(self, rules: Hyperparameters, sample: Sample, train: Resident) -> None:
+    def __init__(self, rules: Hyperparameters, sample: Sample, train: Held) -> None:
         self._smoothing = rules.label_smoothing
         self._class_weights = _class_weights(rules, sample.classes, train.targets)
 
@@ -135,11 +89,16 @@ class Language(Objective[Corpus]):
         return Tested({**self.scores(network, split), "unknown": split.unknown})
 
 
-def make(rules: Hyperparameters, sample: Sample, train: Any) -> Objective[Any]:
+def make(spec: TrainSpec, sample: Sample, preprocessing: Preprocessing, train: Any) -> Objective[Any]:
     """The objective of the task of these samples; ``train`` is the training split on the device."""
+    rules = spec.hyperparameters
     match sample.task:
         case "classification":
             return Classification(rules, sample, train)
+        case "regression":
+            return Regression(rules, preprocessing, train)
+        case "forecast":
+            return Forecast(spec, preprocessing, train)
         case "language":
             return Language(rules, train.window)
     raise AssertionError(f"no objective for {sample.task}")

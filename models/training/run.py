@@ -16,8 +16,9 @@ from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
 from models.data.corpus import Corpus
+from models.data.held import place
 from models.data.resident import Resident
-from models.data.splits import Dataset, Split, preprocessing, split
+from models.data.splits import Dataset, preprocessing, split
 from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, objective, optim, schedule
@@ -53,16 +54,14 @@ class Run:
         environment.prepare(spec.seed, threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
-        self.preprocessing = preprocessing(splits.train, spec, dataset.sample)
+        self.preprocessing = preprocessing(splits.train, spec, dataset)
+        placed = place(splits, self.preprocessing, device)
+        self.train, self.validation, self._test = placed.train, placed.validation, placed.test
         tokens = self.preprocessing.tokens
         self.plan = plan.make(spec, replace(dataset.sample, vocabulary=None if tokens is None else tokens.size))
-        self.train, self.validation = self._on_device(splits.train), self._on_device(splits.validation)
-        self._test = splits.test
-        if isinstance(self.train, Corpus):
-            self.train.check_window()
         self.augmentation: Augmentation | None = None
         if spec.data.augment is not None:
-            assert isinstance(self.train, Resident), "the plan has refused it"
+            assert isinstance(self.train, Resident), "the plan has refused to augment windows"
             black = self.train.prepare(torch.zeros_like(self.train.mean))
             self.augmentation = Augmentation(spec.data.augment, spec.seed, black, dataset.sample.kind)
         self.network = build(self.plan)
@@ -73,7 +72,7 @@ class Run:
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
         self.best_weights: dict[str, Tensor] = {}
-        self.objective = objective.make(self.rules, dataset.sample, self.train)
+        self.objective = objective.make(spec, dataset.sample, self.preprocessing, self.train)
         self.monitor = plan_task.monitor(self.rules, dataset.sample.task)
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
@@ -201,8 +200,7 @@ class Run:
         progress = self.progress
         assert progress.stopped is not None
         self.network.load_state_dict(self.best_weights)
-        test = self._on_device(self._test)
-        tested = self.objective.tested(self.network, test)
+        tested = self.objective.tested(self.network, self._test())
         manifest = self.manifest() | {"step": progress.best_step, "epoch": progress.best_epoch}
         return Finished(
             step=progress.step,
@@ -215,15 +213,11 @@ class Run:
             test=tested.test,
             confusion_matrix=tested.confusion_matrix,
             per_class=tested.per_class,
+            baseline=tested.baseline,
+            forecasts=tested.forecasts,
             preprocessing=self.preprocessing,
             plan=self.plan,
         )
-
-    def _on_device(self, split: Split) -> Resident | Corpus:
-        if self.preprocessing.kind != "corpus":
-            return Resident(split, self.preprocessing, self.device)
-        assert self.preprocessing.tokens is not None
-        return Corpus(split.inputs[0], self.preprocessing.tokens, self.plan.input[0], self.device)
 
     def _next_indices(self) -> Tensor:
         """The samples of the next step; a full batch needs no shuffling, but windows begin elsewhere each time."""

@@ -78,7 +78,7 @@ def test_spoken_digits_are_read_with_two_speakers_held_out(tmp_path: Path) -> No
     assert result.findings["skipped_total"] == result.findings["duplicates_across_splits"]["count"] == 0
 
 
-@pytest.mark.parametrize("name", ["ett", "tiny-shakespeare"])
+@pytest.mark.parametrize("name", ["tiny-shakespeare"])
 def test_sets_of_other_kinds_are_refused_with_a_reason(name: str, tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"nothing that is read|none of the columns|no set of classes"):
         ingested_files(uploads(name), tmp_path)
