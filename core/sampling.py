@@ -32,7 +32,8 @@ class Sampler:
         if wanted.temperature == 0:
             return self._banned + int(values.argmax())
         order = np.argsort(-values, kind="stable")[: wanted.top_k]
-        weights = np.exp((values[order] - values[order[0]]) / wanted.temperature)
+        with np.errstate(over="ignore"):  # what is infinitely unlikely does not come
+            weights = np.exp((values[order] - values[order[0]]) / wanted.temperature)
         ends = weights.cumsum()
         uniform = float(self._bits.random_raw() >> 11) * 2.0**-53
         return self._banned + int(order[min(np.searchsorted(ends, uniform * ends[-1], "right"), len(order) - 1)])

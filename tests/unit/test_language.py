@@ -1,4 +1,4 @@
-"""Language models: what they are trained on, what is said of them, and that a resumed training is the undisturbed one."""
+"""Language models: what they are trained on, what is said of them, and that a resumed training is the same."""
 
 import math
 import random
