@@ -104,6 +104,7 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "resume_reason": row.resume_reason,
         "error": cast(objects.Failure | None, row.error),
         "result": row.result,
+        "replay_of": None if row.replay is None else row.replay["of"],
         "last_seq": row.last_seq,
     }
 
@@ -198,7 +199,7 @@ def model(
 
 
 def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVersion:
-    """A model version."""
+    """A model version as a list shows it: its preprocessing, whose vocabulary may be long, is left out."""
     return {
         "object": "model_version",
         "model": name,
@@ -213,9 +214,16 @@ def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVe
         "onnx_sha256": row.onnx_sha256,
         "parameters": row.parameters,
         "task": made_from.task,
-        "input": {"kind": made_from.kind, "shape": made_from.shape, "dtype": made_from.dtype},
-        "preprocessing": row.preprocessing,
+        "input": {
+            "kind": made_from.kind,
+            # of a forecast's table the window that is seen
+            "shape": row.preprocessing["shape"] if made_from.task == "forecast" else made_from.shape,
+            "dtype": made_from.dtype,
+        },
+        "preprocessing": None,
         "classes": made_from.classes,
+        "columns": made_from.columns,
+        "targets": made_from.targets,
         "metrics": row.metrics,
         "dataset": {"id": made_from.id, "name": made_from.name, "version": made_from.version},
         "spec": row.spec,

@@ -15,6 +15,8 @@ from core.errors import NotFound
 from core.tables import Dataset
 
 _TYPES = {"U8": np.uint8, "F32": np.float32, "I64": np.int64, "I16": np.int16}
+STRETCH = 96
+"""Rows of a forecast's table that are shown together."""
 Value = NDArray[Any] | str
 """A sample: an image [H, W, C], a series [T, F], a recording int16 [n], or a text."""
 
@@ -27,28 +29,42 @@ class Samples:
         self._database, self._dataset, self._split = database, dataset, split
         self._start, self._header = _header(database, dataset.sha256)
         self._tensor = {"text": "text", "corpus": "text", "audio": "audio"}.get(dataset.kind, "inputs")
+        if dataset.task == "forecast":
+            self._tensor = "rows"
         if f"{split}.{self._tensor}" not in self._header:
             raise NotFound(f"dataset {dataset.name} has no {split} split of its own")
 
     def read(self, first: int, count: int) -> list[tuple[str, Value]]:
         """(class, sample) of ``count`` samples from index ``first`` on; fewer where the split ends.
 
-        Of a corpus a sample is 500 characters, and has no class.
+        A number to foretell stands in the place of the class. Of a forecast's table the samples are stretches of
+        ``STRETCH`` rows, called after their first one. Of a corpus a sample is 500 characters, and has no class.
         """
-        labels = self._labels(first, count)
+        if self._dataset.task == "forecast":
+            rows = self._rows("rows", first * STRETCH, count * STRETCH)
+            stretches = [rows[start : start + STRETCH] for start in range(0, len(rows), STRETCH)]
+            return list(zip(self.labels(first, count), stretches, strict=True))
+        labels = self.labels(first, count)
         return list(zip(labels, self._values(first, len(labels)), strict=True))
 
     def seconds(self, first: int, count: int) -> list[tuple[str, float]]:
         """(class, duration) of recordings, whose values are not read."""
         assert self._dataset.rate is not None
-        labels = self._labels(first, count)
+        labels = self.labels(first, count)
         ends = self._rows("offsets", first, len(labels) + 1)
         return list(zip(labels, (np.diff(ends) / self._dataset.rate).tolist(), strict=True))
 
-    def _labels(self, first: int, count: int) -> list[str]:
-        if self._dataset.kind == "corpus":
+    def labels(self, first: int, count: int) -> list[str]:
+        """The classes of ``count`` samples from index ``first`` on, or what stands in their place, as ``read`` says."""
+        if self._dataset.task == "language":
             return [""] * max(0, len(self._rows("offsets", first, count + 1)) - 1)
-        return [str(self._dataset.classes[target]) for target in self._rows("targets", first, count)]
+        if self._dataset.task == "forecast":
+            rows = self._header[f"{self._split}.rows"]["shape"][0]
+            return [f"row {index * STRETCH:,}" for index in range(first, min(first + count, -(-rows // STRETCH)))]
+        targets = self._rows("targets", first, count)
+        if self._dataset.task == "regression":
+            return [", ".join(f"{number:.6g}" for number in row) for row in targets.tolist()]
+        return [str(self._dataset.classes[target]) for target in targets]
 
     def _values(self, first: int, count: int) -> list[Value]:
         if not count:

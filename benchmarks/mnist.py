@@ -1,4 +1,4 @@
-"""MNIST from its four IDX files, as a data set file and as what the contenders of benchmarks.train share."""
+"""MNIST from its four IDX files: as a data set file, and as what the contenders of benchmarks.train share."""
 
 import gzip
 import json
@@ -38,11 +38,8 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape.tolist())
 
 
-def write(folder: Path) -> Preprocessing:
-    """Write mnist.safetensors for Epochd, and its training split in the order of the first epoch for the others.
-
-    So every contender sees the same batches, and the losses can be compared.
-    """
+def write_set(folder: Path) -> Path:
+    """Write mnist.safetensors; gives its path."""
     tensors: dict[str, NDArray[Any]] = {}
     for part, stem in _PARTS.items():
         tensors[f"{part}.inputs"] = read_idx(FOLDER / f"{stem}-images-idx3-ubyte.gz")[..., None]
@@ -51,6 +48,15 @@ def write(folder: Path) -> Preprocessing:
     manifest = {"kind": "image", "shape": [28, 28, 1], "dtype": "uint8", "classes": classes, "source": "MNIST"}
     path = folder / "mnist.safetensors"
     save_file(tensors, path, {"manifest": json.dumps(manifest)})
+    return path
+
+
+def write(folder: Path) -> Preprocessing:
+    """Write mnist.safetensors for Epochd, and its training split in the order of the first epoch for the others.
+
+    So every contender sees the same batches, and the losses can be compared.
+    """
+    path = write_set(folder)
     spec = TrainSpec.model_validate({"network": {"family": "cnn"}})
     train = splits.split(splits.load(path), spec).train
     order = permutation(len(train), spec.seed, 0)

@@ -94,7 +94,7 @@ def _time(
 
 def _verdict(request: TrainJob, dataset: Dataset, made: Plan, memory: Memory, known: Sequence[Worker]) -> Verdict:
     """The words are those of the refusal that a submission would meet."""
-    misfits = [(worker, fleet.misfit(worker, request.device, memory.total_bytes)) for worker in known]
+    misfits = [(worker, fleet.misfit(worker, request.device, memory.least_bytes)) for worker in known]
     best = fleet.largest(known, request.device)
     batch = None
     if best is not None:
@@ -102,7 +102,7 @@ def _verdict(request: TrainJob, dataset: Dataset, made: Plan, memory: Memory, kn
     if not known:
         return Verdict(None, "no worker was seen within a day; the job would wait for one", None, misfits)
     try:
-        fleet.refuse_if_nobody_fits(known, request.device, memory.total_bytes, lambda _: batch)
+        fleet.refuse_if_nobody_fits(known, request.device, memory.least_bytes, lambda _: batch)
     except Invalid as error:
         return Verdict(False, error.message, batch, misfits)
     return Verdict(True, None, batch, misfits)

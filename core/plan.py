@@ -3,13 +3,15 @@
 Validation, estimates, the table of layers, the ``nn.Module`` and the ONNX graph are all made from it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from core import plan_audio, plan_augment, plan_forecast, plan_language, plan_task
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import Layer, PlanError, Sample, Shape
-from core.specs import Data, TrainSpec
+from core.plan_steps import least
+from core.specs import Cnn, Data, TrainSpec
 
 __all__ = ["FULL_BATCH_CHUNK", "Layer", "Plan", "PlanError", "Sample", "make"]
 
@@ -58,9 +60,15 @@ class Plan:
 
     @property
     def least_batch(self) -> int:
-        """Batch normalisation of one number a channel is undefined: a 1x1 map needs two samples."""
+        """Batch normalisation of one number a channel is undefined: a map of one place needs two samples."""
         flat = [layer for outer in self.layers for layer in (outer, *outer.inner)]
-        return 2 if any(layer.kind == "batch_norm" and layer.output[:2] == (1, 1) for layer in flat) else 1
+        places = [math.prod(layer.output[:-1]) for layer in flat if layer.kind == "batch_norm"]
+        return 2 if 1 in places or (places and self.variable) else 1
+
+    @property
+    def least_steps(self) -> int:
+        """Sequences that vary: shorter ones count as filled up with zeros to this length (``core.plan_steps``)."""
+        return least(self.layers)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: input, outputs, parameters, flops, activation_bytes and the layers."""
@@ -91,18 +99,24 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
     if spec.data.augment is not None:
         plan_augment.check(spec.data.augment, sample.kind, shape)
     text = sample.kind == "text"
+    variable = text or (sample.lengths is not None and len(shape) != 3)  # a cnn reads recordings of one length
+    if variable and isinstance(spec.network, Cnn) and spec.network.global_pool == "none":
+        raise PlanError(
+            "#/network/global_pool",
+            f"these {'texts' if text else 'series'} differ in length, and a dense layer reads one size; "
+            'use global_pool "max" or "average"',
+        )
     tokens = text or sample.kind == "corpus"
     vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if tokens else 0
     layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.outputs, vocabulary, sample.task).layers)
-    varies = sample.lengths is not None and len(shape) != 3  # a cnn reads recordings of one length
-    plan = Plan(layers, shape, sample.outputs, text or varies)
+    plan = Plan(layers, shape, sample.outputs, variable)
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):
         if number > _MOST:
             raise PlanError("#/network", f"the network would have {number:,} {name}; make its layers smaller")
     if spec.hyperparameters.batch_size is not None and spec.hyperparameters.batch_size < plan.least_batch:
         raise PlanError(
             "#/hyperparameters/batch_size",
-            'batch normalisation of a 1x1 map needs at least 2 samples; use a larger batch or norm "group"',
+            'batch normalisation of a single place needs at least 2 samples; use a larger batch or norm "group"',
         )
     return plan
 

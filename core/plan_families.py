@@ -46,11 +46,9 @@ def network_input(sample: Sample, spec: TrainSpec) -> Shape:
 
 @family("cnn")
 def cnn(network: Network, shape: Shape, outputs: int, vocabulary: int, task: Task) -> Sequence:
-    """Stages of convolution, then flatten (or a global pool), then dense layers."""
+    """Stages of convolution over an image, a series or embedded tokens; a global pool or none; then dense layers."""
     assert isinstance(network, Cnn)
-    if len(shape) != 3:
-        raise PlanError("#/network/family", "a cnn reads images, and these samples are sequences; use rnn")
-    layers = Sequence(shape)
+    layers = _first(network, shape, vocabulary)
     for index, stage in enumerate(network.stages):
         _stage(layers, stage, f"#/network/stages/{index}")
     if network.global_pool != "none":
@@ -69,11 +67,7 @@ def rnn(network: Network, shape: Shape, outputs: int, vocabulary: int, task: Tas
     A language model has no readout: its dense layers act at every step.
     """
     assert isinstance(network, Rnn)
-    layers = Sequence(shape)
-    if vocabulary:
-        layers.embedding(vocabulary, network.embedding_size)
-    elif network.embedding is not None:
-        raise PlanError("#/network/embedding", "only the tokens of texts are embedded; leave embedding out")
+    layers = _first(network, shape, vocabulary)
     if len(shape) == 3:
         layers.rows()
     layers.recurrent(network.cell, network.hidden, network.layers, network.bidirectional, network.dropout)
@@ -81,6 +75,16 @@ def rnn(network: Network, shape: Shape, outputs: int, vocabulary: int, task: Tas
         layers.readout(network.readout, network.bidirectional)
     layers.dropout(network.dropout)
     _head(layers, network.dense, network.activation, network.dropout, outputs)
+    return layers
+
+
+def _first(network: Network, shape: Shape, vocabulary: int) -> Sequence:
+    """What a network begins with: the tokens of a text are embedded, all else is read as it is."""
+    layers = Sequence(shape)
+    if vocabulary:
+        layers.embedding(vocabulary, network.embedding_size)
+    elif network.embedding is not None:
+        raise PlanError("#/network/embedding", "only the tokens of texts are embedded; leave embedding out")
     return layers
 
 
@@ -94,12 +98,12 @@ def _head(layers: Sequence, hidden: list[int], activation: str, dropout: float, 
 
 def _stage(layers: Sequence, stage: ConvStage, pointer: str) -> None:
     padding = (stage.kernel - 1) // 2 if stage.padding == "same" else 0
-    side = min(layers.shape[:2])
+    side = min(layers.shape[:-1])
     if stage.kernel > side + 2 * padding:
         raise PlanError(
             f"{pointer}/kernel",
-            f"a kernel of {stage.kernel} does not fit into the {_size(layers.shape)} that reaches this stage; "
-            'use a smaller kernel or padding "same", pool less before it, or resize the images to be larger',
+            f"a kernel of {stage.kernel} does not fit into the {_size(layers.shape)} before this stage; "
+            f'use a smaller kernel or padding "same", or pool less before it{_or_larger(layers.shape)}',
         )
     # A bias before a normalisation would be taken away again by it.
     layers.conv(stage.channels, stage.kernel, stage.stride, padding, bias=stage.norm == "none")
@@ -110,11 +114,11 @@ def _stage(layers: Sequence, stage: ConvStage, pointer: str) -> None:
     if not activation_last:
         layers.activation(stage.activation)
     if stage.pool != "none":
-        if stage.pool_size > min(layers.shape[:2]):
+        if stage.pool_size > min(layers.shape[:-1]):
             raise PlanError(
                 f"{pointer}/pool_size",
-                f"a pool of {stage.pool_size} does not fit into the {_size(layers.shape)} that the convolution leaves; "
-                'use a smaller pool_size or pool "none", or resize the images to be larger',
+                f"a pool of {stage.pool_size} does not fit into the {_size(layers.shape)} behind the convolution; "
+                f'use a smaller pool_size or pool "none"{_or_larger(layers.shape)}',
             )
         layers.pool(stage.pool, stage.pool_size)
     if activation_last:
@@ -125,4 +129,10 @@ def _stage(layers: Sequence, stage: ConvStage, pointer: str) -> None:
 
 
 def _size(shape: Shape) -> str:
-    return f"{shape[0]}x{shape[1]} map"
+    if len(shape) == 3:
+        return f"{shape[0]}x{shape[1]} map"
+    return f"{shape[0]} step{'s' if shape[0] > 1 else ''}"
+
+
+def _or_larger(shape: Shape) -> str:
+    return ", or resize the images to be larger" if len(shape) == 3 else ""

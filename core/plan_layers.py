@@ -1,7 +1,8 @@
 """The parts of a plan: one sample's description, one layer, and the arithmetic of every layer kind.
 
 Shapes leave the batch out. Images are (height, width, channels) and sequences (time, features) everywhere in a plan;
-``flatten`` alone reads an image channel by channel, as PyTorch does. FLOPs are those of one forward pass of one sample
+a convolution goes along the height and width of the first and along the time of the second, so its layers are the same.
+``flatten`` alone reads channel by channel, as PyTorch does. FLOPs are those of one forward pass of one sample
 in convolutions and matrix products, a multiply and an add counting two, as ``torch.utils.flop_counter`` counts them.
 """
 
@@ -121,15 +122,15 @@ class Sequence:
         self.shape = output
 
     def conv(self, channels: int, kernel: int, stride: int, padding: int, bias: bool) -> None:
-        """2-D convolution; the caller has made sure that the kernel fits."""
-        height, width, depth = self.shape
-        rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
-        weights = kernel * kernel * depth * channels
+        """Convolution along every axis but the channels; the caller has made sure that the kernel fits."""
+        *sides, depth = self.shape
+        places = [(side + 2 * padding - kernel) // stride + 1 for side in sides]
+        weights = kernel ** len(sides) * depth * channels
         self._add(
             "conv",
-            (rows, columns, channels),
+            (*places, channels),
             parameters=weights + (channels if bias else 0),
-            flops=2 * weights * rows * columns,
+            flops=2 * weights * math.prod(places),
             kernel=kernel,
             stride=stride,
             padding=padding,
@@ -149,15 +150,15 @@ class Sequence:
         self._add("activation", self.shape, function=kind)
 
     def pool(self, kind: str, size: int) -> None:
-        """``size`` x ``size`` windows side by side; a rest at the border is left out."""
-        height, width, channels = self.shape
-        output = (height // size, width // size, channels)
+        """Windows of ``size`` (images: ``size`` x ``size``) side by side; a rest at the border is left out."""
+        *sides, channels = self.shape
+        output = (*(side // size for side in sides), channels)
         indices = 8 if kind == "max" else 0  # max-pool remembers where each maximum was, as int64
         self._add(f"{kind}_pool", output, kept=math.prod(output) * (BYTES + indices), size=size)
 
     def global_pool(self, kind: str) -> None:
         """The mean or the maximum of each channel: (height, width, channels) -> (1, 1, channels)."""
-        self._add(f"global_{kind}", (1, 1, self.shape[-1]))
+        self._add(f"global_{kind}", (*(1 for _ in self.shape[:-1]), self.shape[-1]))
 
     def dropout(self, ratio: float) -> None:
         """Sets a share of the values to zero in training; nothing when the share is 0 (no layer is added)."""
@@ -165,7 +166,7 @@ class Sequence:
             self._add("dropout", self.shape, kept=2 * math.prod(self.shape) * BYTES, ratio=ratio)
 
     def residual(self, norm: str, activation: str) -> None:
-        """The basic block of He et al. (2015): activation(x + norm(conv(activation(norm(conv(x)))))), 3x3 kernels."""
+        """The basic block of He et al. (2015): activation(x + norm(conv(activation(norm(conv(x)))))), kernels of 3."""
         channels = self.shape[-1]
         body = Sequence(self.shape, f"{self._prefix}{len(self.layers)}.body.")
         for half in range(2):
@@ -185,7 +186,7 @@ class Sequence:
         )
 
     def flatten(self) -> None:
-        """Every value of an image in one row, channel by channel."""
+        """Every value in one row, channel by channel."""
         self._add("flatten", (math.prod(self.shape),))
 
     def dense(self, outputs: int) -> None:

@@ -37,6 +37,10 @@ model, bytes) and ONNX Runtime's own. An SGD of 64 MiB of weights peaks at 10.3 
 _SERIALISED = 3
 """safetensors holds each tensor as bytes, then the whole file twice. An SGD with momentum (14 copies in all) was
 measured at 14.1 times its 64 MiB of weights, an Adam (19) at 18.1."""
+_MAPPED = 64 * 2**20
+"""A chunk of a mapped data set on its way to statistics, or to another size: 4 MiB, and its copies in wider types."""
+_MAPPED_SAMPLE = 64
+"""Of each sample in memory: target, length, row and place in the file, and the order of an epoch as it is drawn."""
 _RECURRENT = {"elman": 4, "gru": 8, "lstm": 24}
 """Numbers that a training step holds at its peak for each state of each step and layer. PyTorch's LSTM keeps on a CPU
 the projections, the gates, both states and the gradients of all; the fits give 3.9, 7.3 and 24.2."""
@@ -44,8 +48,9 @@ _RECURRENT_BF16 = {"elman": 2, "gru": 6, "lstm": 15}
 """The same under autocast: of GRU and LSTM only the matrix products are halved (fits: 5.2 and 15.4)."""
 _RECURRENT_EVALUATION = {"elman": 1, "gru": 6, "lstm": 1}
 """The same without gradients: a GRU projects the whole sequence at once, three gates (fits: 1.0, 5.8 and 0.8)."""
-_OF_AN_OUTPUT = 40
-"""Bytes that the scores of a forecast hold of each number foretold: the number, what came, and their difference."""
+_OF_AN_OUTPUT = 56
+"""Bytes that the scores of a forecast hold of each number foretold: the number, what came, and their difference, in
+double precision. Two tables of 500,000 and 1,000,000 rows gave 56 and 54."""
 _VIEWS = frozenset({"flatten", "rows", "readout_last"})
 """Layers that only look at their input in another way."""
 _OF_INPUT = frozenset({"leaky_relu", "gelu", "silu"})
@@ -89,10 +94,14 @@ class Samples:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes at the peak, beside the process itself. ``parts`` add up to ``training_bytes``."""
+    """Bytes at the peak, beside the process itself. ``parts`` add up to ``training_bytes``.
+
+    ``mapped_bytes`` are what takes the place of ``dataset_bytes`` where the samples stay on disk.
+    """
 
     parts: dict[str, int]
     dataset_bytes: int
+    mapped_bytes: int
 
     @property
     def training_bytes(self) -> int:
@@ -101,8 +110,13 @@ class Memory:
 
     @property
     def total_bytes(self) -> int:
-        """What a worker's slot must have."""
+        """With the data set in memory, as a worker trains whose slot has so much."""
         return self.training_bytes + self.dataset_bytes
+
+    @property
+    def least_bytes(self) -> int:
+        """What a worker's slot must have: with less than ``total_bytes`` the samples stay on disk."""
+        return self.training_bytes + min(self.dataset_bytes, self.mapped_bytes)
 
 
 def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None = None) -> Memory:
@@ -113,9 +127,9 @@ def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None
     weights = plan.parameters * BYTES
     optimizer = _numbers(rules.optimizer) * weights
     activations = math.ceil(batch * _step_bytes(plan, halved))
-    evaluated: float = min(_EVALUATION_BATCH, max(samples.test, held_out(samples.train, spec.data.validation)))
+    evaluated = min(_EVALUATION_BATCH, max(samples.test, held_out(samples.train, spec.data.validation)))
     if plan.carries:
-        evaluated = _READ_AT_ONCE / plan.input[0]
+        evaluated = math.ceil(_READ_AT_ONCE / plan.input[0])
     evaluation = math.ceil(_EVALUATION * evaluated * _evaluation_bytes(plan))
     # A checkpoint is a copy of weights, optimizer and best weights; the copy is still there while the next steps run.
     state = optimizer + weights
@@ -132,10 +146,12 @@ def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None
         "checkpoint": max(copy, saving - activations - evaluation),
         "libraries": _LIBRARIES,
     }
-    # The file as it is, the training split cut out of it, and copies in the network's size: one of each split, and
-    # one of the training split that the normalisation is measured on.
-    copies = samples.train * samples.raw_bytes + (2 * samples.train + samples.test) * samples.resized_bytes
-    return Memory(parts, samples.file_bytes + copies)
+    # The file as it is, the training split cut out of it, and a copy of each split in the network's size.
+    copies = samples.train * samples.raw_bytes + (samples.train + samples.test) * samples.resized_bytes
+    read = max(batch, evaluated) * (samples.raw_bytes + samples.resized_bytes)
+    held = samples.file_bytes + copies
+    mapped = _MAPPED + _MAPPED_SAMPLE * (samples.train + samples.test) + read
+    return Memory(parts, held, held if plan.carries else mapped)  # a corpus is always in memory
 
 
 def largest_batch_size(fits: Callable[[int], bool], least: int = 1) -> int | None:

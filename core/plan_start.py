@@ -12,7 +12,7 @@ _FREE = ("ratio", "dropout")
 def check(plan: Plan, start: Plan, name: str) -> None:
     """PlanError unless the weights of the version called ``name``, whose plan is ``start``, fit ``plan``.
 
-    The last layer, the head, may be of another size: it is made anew when the classes differ.
+    The last layer, the head, may be of another size: it is made anew when classes, targets or horizon differ.
     """
     if len(plan.input) != len(start.input) or plan.input[-1] != start.input[-1]:
         ours, theirs = ("x".join(map(str, shape)) for shape in (plan.input, start.input))

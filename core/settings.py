@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     worker_name: str = ""
     worker_slots: int = Field(default=1, ge=1, le=256)
     worker_threads: int = Field(default=0, ge=0, le=1024)
+    dataset_cache_bytes: int = Field(default=20 * 2**30, ge=0)
     lease_seconds: float = Field(default=15.0, ge=1.0, le=3600.0)
     reconcile_seconds: float = Field(default=2.0, ge=0.1, le=3600.0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -24,7 +24,8 @@ class DatasetCalls(Calls):
         """Send files, or whole folders, as the next version of a data set; gives the job that checks them.
 
         A single file is sent as it is, several as one tar archive that is made on the way. ``options`` are those of
-        ``PUT /v1/datasets/{name}``: kind, test, seed, height, width, channels, label, text, pattern, source.
+        ``PUT /v1/datasets/{name}``: kind, task, target, missing, test, seed, height, width, channels, label,
+        text, pattern, source.
         ``progress`` is called with the bytes sent so far and the bytes in all. Then ``wait(job["id"])``.
 
         Raises:
@@ -68,6 +69,10 @@ class DatasetCalls(Calls):
         """Delete one version (name@version, or an id) that nothing was made from."""
         self._transport.send("DELETE", f"/v1/datasets/{segment(ref)}")
 
-    def samples(self, ref: str, *, split: Literal["train", "validation", "test"] = "test") -> Iterator[Sample]:
-        """The raw samples of a split, in order."""
-        return self._pages(f"/v1/datasets/{segment(ref)}/samples", {"split": split})
+    def samples(
+        self, ref: str, *, split: Literal["train", "validation", "test"] = "test", values: bool = True
+    ) -> Iterator[Sample]:
+        """The raw samples of a split, in order; without their ``values`` only the labels."""
+        return self._pages(
+            f"/v1/datasets/{segment(ref)}/samples", {"split": split, "values": None if values else False}
+        )

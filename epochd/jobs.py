@@ -65,6 +65,16 @@ class JobCalls(Calls):
         """Put a paused job back in line; it goes on from its last checkpoint."""
         return self._action(job_id, "resume")
 
+    def replay(self, job_id: str, *, idempotency_key: str | None = None) -> Job:
+        """Train again what a job that succeeded trained; gives the new job, which makes no model version.
+
+        Once it has succeeded, its ``result["replay"]`` says whether the weights match. One call makes one job, as with
+        ``submit``.
+        """
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        job: Job = self._transport.json("POST", f"/v1/jobs/{segment(job_id)}/replay", headers=headers, repeatable=True)
+        return job
+
     def delete(self, job_id: str) -> None:
         """Delete an ended job and its history. Model versions made by it stay."""
         self._transport.send("DELETE", f"/v1/jobs/{segment(job_id)}")

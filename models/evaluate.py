@@ -13,7 +13,6 @@ READ_AT_ONCE = 1024
 """Tokens of a text that are read through the network together."""
 
 
-@torch.inference_mode()
 def predict(
     network: nn.Module,
     inputs: Tensor,
@@ -24,17 +23,30 @@ def predict(
 
     Sequences with ``lengths`` [N] are computed from short to long, each batch no longer than its longest.
     """
+
+    def batch(chosen: Tensor | slice) -> tuple[Tensor, Tensor | None]:
+        known = None if lengths is None else lengths[chosen]
+        part = (inputs if known is None else inputs[:, : int(known[-1])])[chosen]
+        return (prepare(part) if prepare else part), known
+
+    return logits_of(network, batch, len(inputs), lengths)
+
+
+@torch.inference_mode()
+def logits_of(
+    network: nn.Module,
+    batch: Callable[[Tensor | slice], tuple[Tensor, Tensor | None]],
+    count: int,
+    lengths: Tensor | None,
+) -> Tensor:
+    """As :func:`predict`, of ``count`` samples of which ``batch`` gives the network input, and their lengths."""
     was_training = network.training
     network.eval()
     if lengths is None:
-        parts = [network(prepare(batch) if prepare else batch) for batch in torch.split(inputs, BATCH)]
-        logits = torch.cat(parts)
+        logits = torch.cat([network(batch(slice(first, first + BATCH))[0]) for first in range(0, count, BATCH)])
     else:
         order = lengths.argsort(stable=True)
-        parts = []
-        for chosen in torch.split(order, BATCH):
-            batch, known = inputs[:, : int(lengths[chosen[-1]])][chosen], lengths[chosen]
-            parts.append(network(prepare(batch) if prepare else batch, known))
+        parts = [network(*batch(chosen)) for chosen in torch.split(order, BATCH)]
         logits = torch.cat(parts)[order.argsort()]
     network.train(was_training)
     return logits

@@ -17,7 +17,8 @@ def entries(message: Message) -> list[Event | Points]:
         case "started":
             data = {name: message[name] for name in ("step", "steps_per_epoch", "total_steps", "threads", "device")}
             threads = "1 thread" if message["threads"] == 1 else f"{message['threads']} threads"
-            text = f"Training on {message['device']} with {threads} from step {message['step']}."
+            on_disk = "" if message["in_memory"] else ", its samples left on disk"
+            text = f"Training on {message['device']} with {threads} from step {message['step']}{on_disk}."
             inexact = [Event("warning", f"The resumed run is approximate: {message['reason']}.", {}, "warning")]
             return [Event("started", text, data), *([] if message["exact"] else inexact)]
         case "first_step":
@@ -49,7 +50,7 @@ def changes(message: Message) -> dict[str, Any]:
 def result(job: Job, message: Message, weights: str) -> dict[str, Any]:
     """What a training reached, as its job keeps it."""
     kept = ("task", "test", "validation", "best_step", "best_epoch", "stopped", "confusion_matrix", "per_class")
-    own = {name: message[name] for name in (*kept, "classes", "baseline", "forecasts")}
+    own = {name: message[name] for name in (*kept, "classes", "baseline", "forecasts", "environment")}
     own |= {"steps": message["step"], "epochs": message["epoch"], "seconds": seconds(job), "weights_sha256": weights}
     return own
 

@@ -18,6 +18,7 @@ from core.reconciler import Reconciler
 from core.settings import Settings
 from core.tables import Worker
 from workers import memory
+from workers.cache import Cache
 from workers.forkserver import Forkserver
 from workers.scratch import Scratch
 
@@ -31,9 +32,8 @@ class Runtime:
         self.forkserver = Forkserver()
         self.stopping = threading.Event()
         self.stopping_since: float | None = None
-        self.cache = settings.data_dir / "cache" / "datasets"
+        self.cache = Cache(settings.data_dir / "cache" / "datasets", settings.dataset_cache_bytes)
         self._scratch = Scratch(settings.data_dir / "scratch")
-        self.cache.mkdir(parents=True, exist_ok=True)
         self._tickets = Tickets(settings.broker_url)
         self._free_devices: list[str] = []
         self._free_slots: dict[jobs.Lane, int] = {"long": settings.worker_slots, "short": 1}

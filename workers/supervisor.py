@@ -97,6 +97,7 @@ def run(runtime: Runtime, claim: Claim, device: str, claimed: float) -> None:
             attempt.close(runtime)
         keeper.close()
         shutil.rmtree(scratch, ignore_errors=True)
+        runtime.cache.trim()  # its dataset may be one that is too large to keep
 
 
 def _start(runtime: Runtime, claim: Claim, keeper: Keeper, task: dict[str, Any]) -> Attempt:

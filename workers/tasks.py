@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from core import blobs
+from core import blobs, fleet
 from core.jobs import Claim
 from core.specs import IngestJob, TrainJob
 from workers.runtime import Runtime
@@ -11,7 +11,7 @@ from workers.runtime import Runtime
 
 def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: float) -> dict[str, Any]:
     """The task of one attempt; ``scratch`` is its folder, ``deadline`` the end of its lease (monotonic clock)."""
-    own = _training(runtime, claim, scratch) if claim.kind == "train" else _ingest(runtime, claim, scratch)
+    own = _training(runtime, claim, scratch, device) if claim.kind == "train" else _ingest(runtime, claim, scratch)
     return {
         "kind": claim.kind,
         "name": claim.lease.job_id[-12:],
@@ -23,11 +23,10 @@ def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: f
     }
 
 
-def _training(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
+def _training(runtime: Runtime, claim: Claim, scratch: Path, device: str) -> dict[str, Any]:
     assert claim.dataset_sha256 is not None, "a training has a dataset"
-    dataset = runtime.cache / f"{claim.dataset_sha256}.safetensors"
-    if not dataset.exists():
-        blobs.fetch(runtime.database, claim.dataset_sha256, dataset)
+    dataset = scratch / "dataset.safetensors"
+    runtime.cache.give(runtime.database, claim.dataset_sha256, dataset)
     resume = []
     if claim.resume is not None:
         assert claim.resume.state_sha256 is not None, "the last checkpoint always has its state"
@@ -41,12 +40,21 @@ def _training(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
     return {
         "spec": TrainJob.model_validate(claim.spec).training.model_dump(mode="json"),
         "dataset": str(dataset),
+        "in_memory": claim.in_memory_bytes <= _limit(runtime, device),
         "resume": resume,
         "start": start,
         "threads": claim.threads,
         "stop_step": claim.stop_step,
         "checkpoint_seconds": claim.checkpoint_seconds,
     }
+
+
+def _limit(runtime: Runtime, device: str) -> int:
+    """Memory that an attempt may use: its slot's, and its GPU's, on which the data set lies too."""
+    kind, _, number = device.partition(":")
+    gpus = [one["memory_bytes"] for one in runtime.worker.devices if one["kind"] == kind == "cuda"]
+    slot = fleet.slot_bytes(runtime.worker)
+    return min(slot, gpus[int(number)]) if gpus else slot
 
 
 def _ingest(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
@@ -60,5 +68,5 @@ def _ingest(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
         "uploads": uploads,
         "options": spec.options.model_dump(mode="json"),
         "source": spec.source,
-        "limit_bytes": runtime.worker.memory_bytes // runtime.worker.slots // 2,
+        "limit_bytes": fleet.slot_bytes(runtime.worker) // 2,
     }

@@ -16,7 +16,7 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
     """Train, reporting every event; checkpoints go through files in the scratch folder."""
     scratch = Path(task["scratch"])
     spec = TrainSpec.model_validate(task["spec"])
-    dataset = splits.load(Path(task["dataset"]))
+    dataset = splits.load(Path(task["dataset"]), None if task["in_memory"] else scratch)
     resume = checkpoint.load(*(Path(path) for path in task["resume"])) if task["resume"] else None
     start = None
     if task["start"] is not None:
@@ -53,6 +53,7 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
                     flops=event.plan.flops,
                     vocabulary=event.plan.vocabulary,
                     threads=event.threads,
+                    in_memory=task["in_memory"],
                     device=event.device,
                     exact=event.exact,
                     reason=event.reason,
@@ -103,6 +104,7 @@ def _finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str
             for name, measured in zip(dataset.manifest["classes"], event.per_class, strict=True)
         ],
         "classes": dataset.manifest["classes"],
+        "environment": event.best.manifest["environment"],
         "task": dataset.sample.task,
         "baseline": event.baseline,
         "forecasts": event.forecasts,

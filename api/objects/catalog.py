@@ -49,7 +49,9 @@ class Dataset(TypedDict):
 class Sample(TypedDict):
     """One raw sample; ``values`` are nested lists of its shape (a single channel is left out), or a text.
 
-    Of a recording they are null, and ``seconds`` says how long it is; of all else ``seconds`` is null.
+    Of a recording they are null, and ``seconds`` says how long it is; of all else ``seconds`` is null. They are null
+    too where they were not asked for. ``label`` is the class, or the number to foretell. Of a forecast's table the
+    samples are stretches of 96 rows.
     """
 
     object: Literal["sample"]
@@ -83,7 +85,9 @@ class Input(TypedDict):
 class ModelVersion(TypedDict):
     """An immutable version of a model. Not ``ready``: it cannot answer predictions, for ``reason``.
 
-    ``fine_tune_from`` is the version (``name:version``) whose weights its training started from.
+    ``fine_tune_from`` is the version (``name:version``) whose weights its training started from. ``preprocessing`` is
+    null in lists. A forecast reads as many rows as ``input`` says, of ``columns``, and foretells ``targets`` for
+    ``preprocessing.targets.horizon`` rows.
     """
 
     object: Literal["model_version"]
@@ -100,8 +104,10 @@ class ModelVersion(TypedDict):
     parameters: int
     task: Task
     input: Input
-    preprocessing: dict[str, Any]
+    preprocessing: dict[str, Any] | None
     classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
     metrics: dict[str, Any]
     dataset: DatasetRef
     spec: dict[str, Any]

@@ -24,11 +24,15 @@ class MemoryParts(TypedDict):
 
 
 class Memory(TypedDict):
-    """Bytes beside the process itself; ``parts`` add up to ``training_bytes``."""
+    """Bytes beside the process itself; ``parts`` add up to ``training_bytes``.
+
+    ``total_bytes`` holds the dataset in memory; with less, down to ``least_bytes``, its samples stay on disk.
+    """
 
     training_bytes: int
     dataset_bytes: int
     total_bytes: int
+    least_bytes: int
     parts: MemoryParts
 
 

@@ -75,7 +75,8 @@ class Job(TypedDict):
     What only a training has, from ``network`` to ``seed`` and from ``parameters`` to ``layers``, is null for other
     kinds. ``dataset`` is what a training reads; an ingest has it once it has made it, and says in ``ingest`` what was
     asked for. ``fine_tune_from`` is the model version that a training starts from, as ``name:version``
-    whatever the request named.
+    whatever the request named. ``replay_of`` is the job that a replay trains again; the ``result.replay`` of one that
+    succeeded compares the two.
     """
 
     id: str
@@ -116,6 +117,7 @@ class Job(TypedDict):
     resume_reason: str | None
     error: Failure | None
     result: dict[str, Any] | None
+    replay_of: str | None
     last_seq: int
 
 

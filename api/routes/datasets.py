@@ -77,6 +77,7 @@ def list_samples(
     caller: Caller,
     database: DatabaseDep,
     split: Split = "test",
+    values: Annotated[bool, Query(description="False leaves the values out, and the labels stay.")] = True,
     limit: Limit = 20,
     after: NumberCursor = None,
 ) -> Response:
@@ -88,6 +89,8 @@ def list_samples(
     if row.kind == "audio":
         clips = samples.seconds(first, limit + 1)
         shown = [_sample(index, label, None, seconds) for index, (label, seconds) in enumerate(clips, first)]
+    elif not values:
+        shown = [_sample(index, label, None) for index, label in enumerate(samples.labels(first, limit + 1), first)]
     else:
         found = samples.read(first, limit + 1)
         shown = [_sample(index, label, value) for index, (label, value) in enumerate(found, first)]

@@ -53,6 +53,7 @@ def _memory(memory: Memory) -> estimates.Memory:
         "training_bytes": memory.training_bytes,
         "dataset_bytes": memory.dataset_bytes,
         "total_bytes": memory.total_bytes,
+        "least_bytes": memory.least_bytes,
         "parts": cast(estimates.MemoryParts, memory.parts),
     }
 

@@ -1,6 +1,7 @@
 """Jobs: submit, look at, list, and what a user may ask of one."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -12,7 +13,7 @@ from api.answers import NOT_MODIFIED, conditional, documented, json
 from api.deps import Caller, DatabaseDep, ServiceDep
 from api.labels import Labels
 from api.paging import LINK, IdCursor, Limit, Page, page
-from api.submissions import address, find, wake
+from api.submissions import address, find, once, wake
 from core import blobs
 from core import jobs as machine
 from core.catalog import datasets
@@ -29,6 +30,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 LOCATION = {"Location": "The address of the job."}
+REPLAY = "POST /v1/jobs/{job_id}/replay"
 
 
 @router.post(
@@ -168,3 +170,20 @@ def resume_job(job_id: str, caller: Caller, service: ServiceDep) -> Response:
     if changed:
         wake(service.database, service.tickets, job.id, job.device)
     return response
+
+
+@router.post(
+    "/{job_id}/replay",
+    status_code=202,
+    responses=documented(objects.Job, "not_found", "conflict", "idempotency_mismatch", status=202, headers=LOCATION),
+)
+def replay_job(job_id: str, caller: Caller, service: ServiceDep, idempotency_key: IdempotencyKey = None) -> Response:
+    """Train again what a job trained, from all that is stored of it; the new job's result says if the weights match."""
+    with service.database.transaction() as session:
+        make = partial(machine.replay, session, caller.tenant, job_id)
+        made_id, made = once(session, caller.tenant, REPLAY, idempotency_key, job_id, make)
+    with service.database.reading() as session:
+        shown = express.job(session, find(session, caller.tenant, made_id))
+    if made:
+        wake(service.database, service.tickets, made_id, shown["device"])
+    return json(shown, 202, {"Location": address(made_id)})

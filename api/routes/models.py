@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from api import express, objects
 from api.answers import NOT_MODIFIED, conditional, documented
@@ -84,6 +84,7 @@ def list_versions(
             .where(ModelVersion.model_id == model.id)
             .order_by(ModelVersion.version.desc())
             .limit(limit + 1)
+            .options(defer(ModelVersion.preprocessing, raiseload=True))
         )
         if after is not None:
             wanted = wanted.where(ModelVersion.version < int(after))
@@ -94,10 +95,11 @@ def list_versions(
 
 @router.get("/{name}/versions/{version}", responses=documented(objects.ModelVersion, "not_found", also=NOT_MODIFIED))
 def get_version(request: Request, name: str, version: str, caller: Caller, database: DatabaseDep) -> Response:
-    """One version of a model."""
+    """One version of a model, with its preprocessing."""
     if not (version.isascii() and version.isdigit() and len(version) < 10):
         raise NotFound(f"model {name!r} has no version {version!r}: versions are numbers")
     with database.reading() as session:
         row = models.find_version(session, caller.tenant, name, int(version))
         dataset = session.get_one(Dataset, row.dataset_id)
-    return conditional(request, express.version(name, row, dataset))
+    shown = express.version(name, row, dataset)
+    return conditional(request, {**shown, "preprocessing": row.preprocessing})

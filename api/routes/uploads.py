@@ -1,24 +1,20 @@
 """Making datasets: files go in, and a job of the kind ingest checks them and makes the next version."""
 
 import asyncio
-import hashlib
-import json as text_json
-from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, ValidationError
-from sqlalchemy.orm import Session
 
 from api import express, multipart, objects
 from api.answers import documented, json, problems, without_null
 from api.deps import Caller, ServiceDep
 from api.routes.jobs import LOCATION, IdempotencyKey
 from api.service import Service
-from api.submissions import address, find, wake
+from api.submissions import address, find, once, wake
 from api.uploads import receive_body, receive_form
-from core import idempotency
 from core import jobs as machine
 from core.errors import Invalid
 from core.jobs import Input
@@ -112,29 +108,11 @@ async def upload_form(
 def _accept(service: Service, tenant: str, request: IngestJob, files: list[Input], key: str | None) -> Response:
     """Put the ingest into the line, once for each Idempotency-Key."""
     with service.database.transaction() as session:
-        job_id, made = _once(session, tenant, request, files, key)
+        asked = {"request": request.model_dump(mode="json"), "files": [[one.name, one.sha256] for one in files]}
+        make = partial(machine.submit_ingest, session, tenant, request, files)
+        job_id, made = once(session, tenant, ROUTE, key, asked, make)
     with service.database.reading() as session:
         shown = express.job(session, find(session, tenant, job_id))
     if made:
         wake(service.database, service.tickets, job_id, "cpu")
     return json(shown, 202, {"Location": address(job_id)})
-
-
-def _once(
-    session: Session, tenant: str, request: IngestJob, files: Sequence[Input], key: str | None
-) -> tuple[str, bool]:
-    """The id of the job, and whether it was made now."""
-    if key is None:
-        return machine.submit_ingest(session, tenant, request, files).id, True
-    stored = idempotency.begin(session, tenant, ROUTE, key, _digest(request, files))
-    if stored is not None:
-        return str(stored.location).rpartition("/")[2], False
-    job_id = machine.submit_ingest(session, tenant, request, files).id
-    idempotency.finish(session, tenant, ROUTE, key, 202, address(job_id))
-    return job_id, True
-
-
-def _digest(request: IngestJob, files: Sequence[Input]) -> str:
-    """SHA-256 of what was asked for: the options, and the names and hashes of the files."""
-    asked = {"request": request.model_dump(mode="json"), "files": [[one.name, one.sha256] for one in files]}
-    return hashlib.sha256(text_json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -75,6 +75,8 @@ class Predict:
         version = loaded.version
         if version.preprocessing.kind == "corpus":
             return await self._write(loaded, bodies.read_prompt(kind, data), scope, receive, send)
+        if top is not None and version.preprocessing.targets is not None:
+            raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
         if kind not in (*bodies.IMAGES, *bodies.AUDIO) and len(data) <= SMALL_BYTES:
             samples = bodies.read(kind, data, version.preprocessing)
         else:

@@ -1,14 +1,15 @@
 """How samples become network input: fitted on the training split, stored with the version, applied by serving."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.encode import audio, image, ragged, series, text
+from core.encode import audio, image, ragged, series, statistics, text
 from core.encode.audio import Frames
-from core.encode.measure import of_numbers, of_pixels
+from core.encode.mapped import Samples, chunks
 from core.encode.targets import Targets
 from core.encode.text import Tokens
 
@@ -43,7 +44,7 @@ class Preprocessing:
     @classmethod
     def fit(
         cls,
-        samples: NDArray[Any],
+        samples: Samples,
         size: tuple[int, int] | None,
         normalise: str,
         lengths: NDArray[np.int64] | None = None,
@@ -60,13 +61,9 @@ class Preprocessing:
                 raise ValueError("only pixels can be scaled to the unit")
             std = [255.0] * shape[-1]
         elif normalise == "standard":
-            scaled: NDArray[Any] = image.resize(samples, size) if size is not None else samples
-            if lengths is not None:
-                scaled = scaled[np.arange(shape[0]) < lengths[:, None]]
-            measure = of_pixels if kind == "image" else of_numbers
-            for channel in range(shape[-1]):
-                mean[channel], spread = measure(scaled[..., channel].reshape(-1))
-                std[channel] = spread if spread > 0 else 1.0  # a constant channel stays constant
+            measure = statistics.of_pixels if kind == "image" else statistics.of_numbers
+            mean, spread = measure(lambda: _measured(samples, size, lengths))
+            std = [one if one > 0 else 1.0 for one in spread]  # a constant channel stays constant
         elif normalise != "none":
             raise ValueError(f"unknown normalisation {normalise!r}")
         return cls(kind, shape, size, normalise, tuple(mean), tuple(std), lengths is not None)
@@ -89,17 +86,22 @@ class Preprocessing:
         return cls("corpus", (window,), None, "none", (), (), tokens=tokens)
 
     @classmethod
-    def of_recordings(cls, recordings: NDArray[Any], frames: Frames, normalise: str, longest: int) -> Self:
+    def of_recordings(cls, recordings: Samples, frames: Frames, normalise: str, longest: int) -> Self:
         """Choose the numbers from the training split's recordings, int16 [n_i]; fillings of silence do not count.
 
         They are rounded: machines may differ in the last bits of a Fourier transform.
         """
         mean, std = [0.0] * frames.mels, [1.0] * frames.mels
         if normalise in ("standard", "recording"):
-            values = np.concatenate(list(replace(frames, fixed=False).encode(recordings)))
-            for mel in range(frames.mels):
-                mean[mel], spread = (round(one, 6) for one in of_numbers(values[:, mel]))
-                std[mel] = spread if spread > 0 else 1.0
+            real = replace(frames, fixed=False)
+
+            def measured() -> Iterator[NDArray[Any]]:
+                return (np.concatenate(list(real.encode(chunk))) for chunk in chunks(recordings))
+
+            held = list(measured()) if isinstance(recordings, np.ndarray) else None
+            mean, spread = statistics.of_numbers(measured if held is None else lambda: held)
+            mean, std = ([round(one, 6) for one in values] for values in (mean, spread))
+            std = [one if one > 0 else 1.0 for one in std]  # a constant band stays constant
         return cls(
             "audio", (longest,), None, normalise, tuple(mean), tuple(std), variable=not frames.fixed, frames=frames
         )
@@ -195,3 +197,18 @@ def _with_lists(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+
+
+def _measured(
+    samples: Samples, size: tuple[int, int] | None, lengths: NDArray[np.int64] | None
+) -> Iterator[NDArray[Any]]:
+    """What the numbers to normalise with are chosen from, chunk by chunk: pixels in the network's size, real steps."""
+    done = 0
+    for chunk in chunks(samples):
+        if size is not None:
+            yield image.resize(chunk, size)
+        elif lengths is not None:
+            yield chunk[np.arange(chunk.shape[1]) < lengths[done : done + len(chunk), None]]
+        else:
+            yield chunk
+        done += len(chunk)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.encode.measure import of_numbers
+from core.encode import statistics
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,9 @@ class Targets:
         relative: bool = False,
     ) -> Self:
         """Choose the numbers from the training split's targets float32 [N, targets]."""
-        measured = [of_numbers(column) for column in values.T]
-        means = tuple(mean for mean, _ in measured)
-        deviations = tuple(spread if spread > 0 else 1.0 for _, spread in measured)
-        return cls(tuple(names), means, deviations, horizon, tuple(places), relative)
+        means, spreads = statistics.of_numbers(lambda: [values])
+        deviations = tuple(spread if spread > 0 else 1.0 for spread in spreads)
+        return cls(tuple(names), tuple(means), deviations, horizon, tuple(places), relative)
 
     def scale(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Targets [N, targets] of a regression as the network learns them."""

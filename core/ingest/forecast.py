@@ -184,7 +184,7 @@ def _fill(rows: NDArray[np.float32], columns: _Columns, table: Table, work: Work
             rows[holes, place] = rows[known[np.searchsorted(known, holes) - 1], place]
         elif how == "interpolate":
             rows[holes, place] = np.interp(holes, known, rows[known, place])
-        work.findings.converted[f"missing values of {shown(name)} filled ({how})"] += len(holes)
+        work.findings.note(f"column {shown(name)!r}: {len(holes):,} missing values were filled ({how})")
 
 
 def _described(names: list[str], rows: NDArray[np.float32]) -> dict[str, dict[str, float]]:

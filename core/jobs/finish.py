@@ -11,6 +11,7 @@ from core.catalog.models import NewVersion, add_version
 from core.db import now
 from core.errors import LeaseLost
 from core.jobs.events import Event, Lease, append, locked
+from core.jobs.replay import compared, told
 from core.tables import Dataset, Job, JobInput
 
 MAX_BACKOFF_SECONDS = 60.0
@@ -47,6 +48,10 @@ def succeed(session: Session, lease: Lease, result: dict[str, Any], version: New
         message = f"Model {job.model} version {made.version} {ready}."
         append(session, job, Event("version", message, data, "info" if made.ready else "warning"))
         job.model_version = made.version
+    if job.replay is not None:
+        found = compared(job, result)
+        result = {**result, "replay": found}
+        append(session, job, told(found))
     job.result = result
     _leave(session, job, "succeeded", Event("succeeded", "The job succeeded.", {"test": result.get("test")}))
     return job.model_version

@@ -12,9 +12,12 @@ from core import fleet
 from core.catalog.models import refer
 from core.db import now
 from core.errors import LeaseLost
+from core.jobs import needs
 from core.jobs.events import Entry, Event, Lease, append
 from core.jobs.finish import lost
 from core.jobs.lanes import LANES, Lane, slots
+from core.jobs.submit import make_plan
+from core.specs import TrainJob
 from core.tables import Checkpoint, Dataset, Job, JobInput, Metric, Worker
 
 TICKET_AGAIN_AFTER = timedelta(seconds=10)
@@ -42,7 +45,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Start:
-    """The weights that a fine-tuning starts from. ``keep_head``: its classes are those of their training."""
+    """The weights that a fine-tuning starts from. ``keep_head``: its classes or targets are those of their training."""
 
     weights_sha256: str
     keep_head: bool
@@ -53,6 +56,7 @@ class Claim:
     """All that a worker needs to run one attempt.
 
     ``resume`` is the checkpoint to go on from, if there is one. A training has a dataset, an ingest has ``inputs``.
+    ``in_memory_bytes``: what the job needs to hold its whole dataset in memory; with less its samples stay on disk.
     """
 
     lease: Lease
@@ -61,6 +65,7 @@ class Claim:
     spec: dict[str, Any]
     model: str | None
     dataset_sha256: str | None
+    in_memory_bytes: int
     inputs: list[Input]
     threads: int
     stop_step: int | None
@@ -108,7 +113,7 @@ def claim(
     elif job.progress:
         job.progress = {**job.progress, "step": step, "epoch": resume.epoch if resume else 0}
     append(session, job, *entries)
-    dataset_sha256 = session.scalar(select(Dataset.sha256).where(Dataset.id == job.dataset_id))
+    dataset = session.get(Dataset, job.dataset_id) if job.kind == "train" else None
     uploaded = select(JobInput).where(JobInput.job_id == job.id).order_by(JobInput.position)
     return Claim(
         lease=Lease(job.id, job.attempt),
@@ -116,7 +121,8 @@ def claim(
         tenant=job.tenant,
         spec=job.spec,
         model=job.model,
-        dataset_sha256=dataset_sha256,
+        dataset_sha256=None if dataset is None else dataset.sha256,
+        in_memory_bytes=job.memory_bytes if dataset is None else _in_memory(job, dataset),
         inputs=[Input(one.name, one.size, one.sha256) for one in session.scalars(uploaded)],
         threads=job.threads,
         stop_step=job.stop_step,
@@ -127,14 +133,20 @@ def claim(
     )
 
 
+def _in_memory(job: Job, dataset: Dataset) -> int:
+    request = TrainJob.model_validate(job.spec)
+    return needs.memory(request, dataset, make_plan(request, dataset)).total_bytes
+
+
 def _start(session: Session, job: Job) -> Start | None:
     """The version that the job named when it was accepted; versions are immutable, and so are datasets."""
     reference = job.spec.get("fine_tune_from")
     if reference is None:
         return None
     _, version = refer(session, job.tenant, reference)
-    before, now_read = (session.get_one(Dataset, one).classes for one in (version.dataset_id, job.dataset_id))
-    return Start(version.weights_sha256, before == now_read)
+    before, now_read = (session.get_one(Dataset, one) for one in (version.dataset_id, job.dataset_id))
+    learnt = [(one.task, one.classes, one.targets) for one in (before, now_read)]
+    return Start(version.weights_sha256, learnt[0] == learnt[1])
 
 
 def _claimed(worker: Worker, resume: Checkpoint | None) -> Event:

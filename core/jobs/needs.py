@@ -26,5 +26,5 @@ def largest_batch(request: TrainJob, dataset: Dataset, made: Plan, limit: int) -
     if request.hyperparameters.samples_per_batch is None:
         return None
     return largest_batch_size(
-        lambda batch_size: memory(request, dataset, made, batch_size).total_bytes <= limit, made.least_batch
+        lambda batch_size: memory(request, dataset, made, batch_size).least_bytes <= limit, made.least_batch
     )

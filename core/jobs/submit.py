@@ -62,7 +62,7 @@ class Intake:
             # by its number from now on: wherever an alias moves, every attempt starts from the same weights
             pinned = self._start(tenant, request, request.fine_tune_from, made)
             request = request.model_copy(update={"fine_tune_from": pinned})
-        memory = needs.memory(request, dataset, made).total_bytes
+        memory = needs.memory(request, dataset, made).least_bytes
         largest = partial(needs.largest_batch, request, dataset, made)
         fleet.refuse_if_nobody_fits(self._known, request.device, memory, largest)
         # a microsecond apart, so that they stand in line as they came

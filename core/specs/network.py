@@ -34,18 +34,32 @@ def _seed_stages() -> list[ConvStage]:
     return [ConvStage(channels=32), ConvStage(channels=64)]
 
 
-class Cnn(Spec):
-    """A convolutional network; the default is the seed network (225,034 parameters at 28x28x1 and 10 classes)."""
+class _Network(Spec):
+    embedding: int | None = Field(default=None, ge=1, le=4096)
+    """Texts: the numbers that stand for a token; null: 64."""
+
+    @property
+    def embedding_size(self) -> int:
+        """The numbers that stand for a token of a text."""
+        return self.embedding or 64
+
+
+class Cnn(_Network):
+    """A convolutional network; the default is the seed network (225,034 parameters at 28x28x1 and 10 classes).
+
+    It goes over images and recordings along two axes, and over series and the tokens of texts along time.
+    """
 
     family: Literal["cnn"]
     stages: list[ConvStage] = Field(default_factory=_seed_stages, min_length=1, max_length=32)
     global_pool: Literal["none", "average", "max"] = "none"
+    """One number a channel, wherever it was found; what varies in length needs one of the two."""
     hidden: list[Annotated[int, Field(ge=1, le=65536)]] = Field(default=[128], max_length=8)
     activation: Activation = "relu"
     dropout: Ratio = 0.0
 
 
-class Rnn(Spec):
+class Rnn(_Network):
     """A recurrent network; ``elman`` is h_t = tanh(W x_t + U h_(t-1) + b).
 
     It reads a series as it is, an image row by row, and a text token by token.
@@ -60,13 +74,6 @@ class Rnn(Spec):
     readout: Literal["last", "mean", "max"] = "last"
     dense: list[Annotated[int, Field(ge=1, le=65536)]] = Field(default=[], max_length=8)
     activation: Activation = "relu"
-    embedding: int | None = Field(default=None, ge=1, le=4096)
-    """Texts: the numbers that stand for a token; null: 64."""
-
-    @property
-    def embedding_size(self) -> int:
-        """The numbers that stand for a token of a text."""
-        return self.embedding or 64
 
 
 Network = Annotated[Cnn | Rnn, Field(discriminator="family")]

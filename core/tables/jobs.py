@@ -86,6 +86,8 @@ class Job(Base):
     ran_seconds: Mapped[float] = mapped_column(default=0.0)
     resume: Mapped[str | None] = mapped_column(String(16))
     resume_reason: Mapped[str | None] = mapped_column(String(512))
+    replay: Mapped[dict[str, Any] | None]
+    """Of a replay: the job that it trains again, and what to compare with (``core.jobs.replay``)."""
     error: Mapped[dict[str, Any] | None]
     result: Mapped[dict[str, Any] | None]
 

@@ -15,6 +15,7 @@ from epochd.resources import ENDED, Dataset, Job
 
 LOOK_SECONDS = 0.3
 MOST_CLASSES = 20
+MEASURES = ("min", "mean", "max", "std")
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME (its newest version), NAME@VERSION, or an id.")]
 
 
@@ -30,11 +31,16 @@ def _add(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, archives or folders, as they are.")],
     name: Annotated[str, typer.Option(help="What to call it; else after the first path.", show_default=False)] = "",
     kind: Annotated[str | None, typer.Option(help="image, series, text or audio; else found out.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification, regression or forecast; else found out.")] = None,
+    target: Annotated[str | None, typer.Option(help="Forecasts: columns to foretell; else the last one.")] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="Forecasts: empty cells: refuse, previous, interpolate or zero.")
+    ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Resize all images to this.", show_default=False)
     ] = None,
     channels: Annotated[int | None, typer.Option(help="1 grey, 3 colour, 4 colour and transparency.")] = None,
-    label: Annotated[str | None, typer.Option(help="The column of the class.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column of the class, or of a number to foretell.")] = None,
     text: Annotated[str | None, typer.Option(help="The column of the text.")] = None,
     pattern: Annotated[str | None, typer.Option(help="The class in file names, e.g. {label}_{rest}.")] = None,
     test_pattern: Annotated[
@@ -50,6 +56,9 @@ def _add(
     height, width = _size(size)
     given: dict[str, Any] = {
         "kind": kind,
+        "task": task,
+        "target": target,
+        "missing": missing,
         "height": height,
         "width": width,
         "channels": channels,
@@ -177,6 +186,14 @@ def _describe(dataset: Dataset) -> None:
     if counts and len(dataset["classes"]) <= MOST_CLASSES:
         rows = [[name, *(f"{counts[split].get(name, 0):,}" for split in counts)] for name in dataset["classes"]]
         out.table([], ["class", *counts], rows, "")
+    for title, described in (("target", found.get("targets")), ("column", found.get("columns"))):
+        if described:
+            rows = [
+                [name, split, *(f"{one[part]:.6g}" for part in MEASURES)]
+                for split, columns in described.items()
+                for name, one in columns.items()
+            ]
+            out.table([], [title, "split", *MEASURES], rows, "")
     for line in remarks(found):
         out.result(None, line)
 

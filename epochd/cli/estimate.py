@@ -60,6 +60,9 @@ def _show(estimate: Estimate) -> None:
         "length": length,
         "memory": f"{_size(memory['total_bytes'])}: data set {_size(memory['dataset_bytes'])}, "
         + ", ".join(f"{name.replace('_', ' ')} {_size(size)}" for name, size in parts if size >= 2**20),
+        "on disk": ""
+        if memory["least_bytes"] == memory["total_bytes"]
+        else f"{_size(memory['least_bytes'])} are enough, with the samples left on disk",
         "time": _time(estimate),
         "verdict": {True: "fits", False: "refused", None: "waits"}[verdict["fits"]]
         + (f": {verdict['reason']}" if verdict["reason"] else ""),

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command(name="train", help=_train.__doc__)(_train)
     app.command(name="jobs", help=_jobs.__doc__)(_jobs)
     app.command(name="watch", help=_watch.__doc__)(_watch)
-    for verb in (_cancel, _pause, _resume):
+    for verb in (_cancel, _pause, _resume, _replay):
         app.command(name=verb.__name__.removeprefix("_"), help=verb.__doc__)(verb)
     group = typer.Typer(no_args_is_help=True, help="The weights that a job saved.")
     group.command(name="list", help=_checkpoints.__doc__)(_checkpoints)
@@ -211,6 +211,14 @@ def _resume(job_id: JobId, machine: Json = False) -> None:
     """Put a paused job back in line."""
     with out.client() as client:
         _changed(client.resume(job_id))
+
+
+def _replay(job_id: JobId, timeout: Timeout = None, machine: Json = False) -> None:
+    """Train again what a job trained, and see whether the weights come out the same (exit status 6: they differ)."""
+    with out.client() as client:
+        job = client.replay(job_id)
+        out.note(f"{job['id']} trains again what {job['replay_of']} trained.")
+        raise typer.Exit(watch(client, job, timeout))
 
 
 def _changed(job: Job) -> None:

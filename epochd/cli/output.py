@@ -16,7 +16,7 @@ from epochd.client import Client
 from epochd.errors import ApiError, ConnectionFailed, EpochdError, JobNotFinished
 from epochd.resources import Job
 
-OK, FAILED, USAGE, UNREACHABLE, CANCELLED, TIMEOUT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+OK, FAILED, USAGE, UNREACHABLE, CANCELLED, TIMEOUT, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 EXIT_CODES = {
     OK: "done",
     FAILED: "the job failed or the service refused",
@@ -24,6 +24,7 @@ EXIT_CODES = {
     UNREACHABLE: "the service cannot be reached",
     CANCELLED: "the job was cancelled",
     TIMEOUT: "the time given was over",
+    DIFFERENT: "the weights of a replay differ",
     INTERRUPTED: "Ctrl-C",
 }
 
@@ -178,4 +179,7 @@ def _field(pointer: str) -> str:
 
 def status_of(job: Job) -> int:
     """The exit status that tells how a job ended."""
+    replay = (job["result"] or {}).get("replay")
+    if replay is not None and not replay["match"]:
+        return DIFFERENT
     return {"succeeded": OK, "cancelled": CANCELLED}.get(job["status"], FAILED)

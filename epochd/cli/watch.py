@@ -5,7 +5,7 @@ from epochd.cli.score import against, score
 from epochd.client import Client
 from epochd.errors import ConnectionFailed
 from epochd.live import Bars, Run, lost, track
-from epochd.resources import ENDED, Job
+from epochd.resources import ENDED, Job, Replay
 from epochd.stream import Update
 
 QUIET = frozenset({"claimed", "started", "first_step", "checkpoint", "queued", "log"})
@@ -60,7 +60,7 @@ def _line(update: Update, run: Run, *, terminal: bool) -> str | None:
     if event is None:
         told = any(point["name"] == "validation_loss" for point in update.points)
         return run.words() if told and not terminal else None
-    if event["type"] in ENDED:  # the ending has its own words
+    if event["type"] in (*ENDED, "replay"):  # the ending has its own words
         return None
     if event["level"] == "info" and event["type"] in QUIET:
         return None
@@ -81,8 +81,18 @@ def ending(job: Job) -> str:
         )
         if job["model"] is not None and job["model_version"] is not None:
             text += f"\nAsk it: epochd predict {job['model']}:{job['model_version']} FILE"
+        if (replay := result.get("replay")) is not None:
+            text += f"\n{_compared(replay)}"
         return text
     if error is not None:
         log = "".join(f"\n  {line}" for line in error["detail"].get("log") or [])
         return f"{job['id']} failed ({error['code']}): {error['message']}{log}"
     return f"{job['id']} was {job['status']}"
+
+
+def _compared(replay: Replay) -> str:
+    """Whether a replay made the weights of its original."""
+    if replay["match"]:
+        return f"Same weights as {replay['of']}, bit for bit."
+    hashes = f"{replay['weights_sha256'][:16]}..., not {replay['original_sha256'][:16]}..."
+    return f"Different weights than {replay['of']} ({hashes})" + "".join(f"\n  {one}" for one in replay["differences"])

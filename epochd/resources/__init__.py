@@ -31,7 +31,7 @@ from epochd.resources.jobs import (
     Status,
     WaitingFor,
 )
-from epochd.resources.result import Baseline, ClassScores, Forecast, Result, Scores, TestScores
+from epochd.resources.result import Baseline, ClassScores, Forecast, Replay, Result, Scores, TestScores
 
 __all__ = [
     "ENDED",
@@ -65,6 +65,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "Queue",
+    "Replay",
     "Result",
     "Sample",
     "Scores",

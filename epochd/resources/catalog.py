@@ -34,7 +34,7 @@ class Dataset(TypedDict):
 class Sample(TypedDict):
     """One raw sample: rows of pixels 0-255 (a channel axis only if there are several channels).
 
-    Of a recording ``values`` are null, and ``seconds`` says how long it is.
+    ``values`` are null where they were not asked for, and of a recording, of which ``seconds`` says how long it is.
     """
 
     object: Literal["sample"]
@@ -72,8 +72,11 @@ class ModelVersion(TypedDict):
     parameters: int
     task: str
     input: dict[str, Any]
-    preprocessing: dict[str, Any]
+    preprocessing: dict[str, Any] | None
+    """Null in lists."""
     classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
     metrics: dict[str, Any]
     dataset: DatasetRef
     spec: dict[str, Any]

@@ -7,11 +7,15 @@ from epochd.resources.jobs import Layer
 
 
 class Memory(TypedDict):
-    """Bytes beside the process itself; ``parts`` (weights, activations, ...) add up to ``training_bytes``."""
+    """Bytes beside the process itself; ``parts`` (weights, activations, ...) add up to ``training_bytes``.
+
+    With less than ``total_bytes``, down to ``least_bytes``, the samples of the dataset stay on disk.
+    """
 
     training_bytes: int
     dataset_bytes: int
     total_bytes: int
+    least_bytes: int
     parts: dict[str, int]
 
 

@@ -107,6 +107,8 @@ class Job(TypedDict):
     error: JobError | None
     result: dict[str, Any] | None
     """Of a training: :class:`Result`. Of an ingest: splits, findings, seconds."""
+    replay_of: str | None
+    """The job that a replay trains again."""
     last_seq: int
 
 

@@ -1,6 +1,6 @@
 """What a training reached, as the API sends it."""
 
-from typing import Required, TypedDict
+from typing import NotRequired, Required, TypedDict
 
 
 class Scores(TypedDict, total=False):
@@ -52,6 +52,16 @@ ClassScores = TypedDict(
 """One class of the test split; null where a score is undefined, e.g. the precision of a class never predicted."""
 
 
+class Replay(TypedDict):
+    """How a replay compares with the job ``of`` that it trained again; ``differences`` are what may explain others."""
+
+    of: str
+    match: bool
+    weights_sha256: str
+    original_sha256: str
+    differences: list[str]
+
+
 class Result(TypedDict):
     """What a training reached. ``test`` was read once, after the weights had been chosen on ``validation``."""
 
@@ -70,3 +80,7 @@ class Result(TypedDict):
     baseline: Baseline | None
     forecasts: list[Forecast]
     weights_sha256: str
+    environment: NotRequired[dict[str, str]]
+    """Threads, libraries and hardware of the last attempt; older versions did not note them."""
+    replay: NotRequired[Replay]
+    """Of a replay only."""

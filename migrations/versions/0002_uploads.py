@@ -45,6 +45,7 @@ def upgrade() -> None:
         _replace("datasets", "kind", SAMPLE_KINDS)
         op.create_check_constraint(op.f("ck_datasets_task"), "datasets", TASKS)
     op.add_column("jobs", sa.Column("vocabulary", INT, nullable=True))
+    op.add_column("jobs", sa.Column("replay", JSON, nullable=True))
     op.add_column("datasets", sa.Column("lengths", JSON, nullable=True))
     op.add_column("datasets", sa.Column("rate", INT, nullable=True))
     op.add_column("datasets", sa.Column("columns", JSON, nullable=True))
@@ -72,6 +73,7 @@ def downgrade() -> None:
     op.drop_column("datasets", "columns")
     op.drop_column("datasets", "rate")
     op.drop_column("datasets", "lengths")
+    op.drop_column("jobs", "replay")
     op.drop_column("jobs", "vocabulary")
     op.execute("DELETE FROM jobs WHERE kind = 'ingest'")
     if op.get_bind().dialect.name == "sqlite":

@@ -18,7 +18,7 @@ class Corpus:
     """
 
     def __init__(self, split: Split, preprocessing: Preprocessing, device: torch.device) -> None:
-        (text,), tokens, (window,) = split.inputs, preprocessing.tokens, preprocessing.shape
+        text, tokens, (window,) = split.text, preprocessing.tokens, preprocessing.shape
         assert tokens is not None
         (ids,) = tokens.encode([text])
         if len(ids) < 2:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from core.encode import Preprocessing
 from models.data.corpus import Corpus
-from models.data.resident import Resident
+from models.data.on_disk import hold
 from models.data.splits import Splits
 from models.data.windows import Windows
 
@@ -51,8 +52,11 @@ class Placed:
     test: Callable[[], Trained]
 
 
-def place(splits: Splits, preprocessing: Preprocessing, device: torch.device) -> Placed:
-    """Put the splits on the device as ``preprocessing`` wants them. ValueError: a corpus is too short."""
+def place(splits: Splits, preprocessing: Preprocessing, device: torch.device, scratch: Path | None) -> Placed:
+    """Put the splits on the device as ``preprocessing`` wants them; samples that are mapped stay on disk.
+
+    ValueError: a corpus is too short.
+    """
     if preprocessing.kind == "corpus":
         text = Corpus(splits.train, preprocessing, device)
         text.check_window()
@@ -61,10 +65,11 @@ def place(splits: Splits, preprocessing: Preprocessing, device: torch.device) ->
     targets = preprocessing.targets
     if targets is None or targets.horizon is None:
         train, validation, test = (
-            partial(Resident, split, preprocessing, device) for split in (splits.train, splits.validation, splits.test)
+            partial(hold, split, preprocessing, device, scratch)
+            for split in (splits.train, splits.validation, splits.test)
         )
         return Placed(train(), validation(), test)
-    parts = [split.inputs for split in (splits.train, splits.validation, splits.test)]
+    parts = [np.asarray(split.inputs) for split in (splits.train, splits.validation, splits.test)]
     rows = torch.from_numpy(np.concatenate(parts)).to(device)
     window, begin = preprocessing.shape[0], 0
     made = []

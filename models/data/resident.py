@@ -1,5 +1,7 @@
 """A split that lives on the device as a few tensors; a batch is a selection by index, without worker processes."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,7 +10,7 @@ from torch import Tensor, nn
 from core.encode import Preprocessing, ragged
 from core.encode.splits import permutation
 from models.data.splits import Split
-from models.evaluate import predict
+from models.evaluate import logits_of
 
 WINDOW = 8
 """Batches whose sequences are sorted by length together."""
@@ -23,18 +25,31 @@ class Resident:
     """
 
     def __init__(self, split: Split, preprocessing: Preprocessing, device: torch.device) -> None:
+        assert isinstance(split.inputs, np.ndarray), "a data set that was loaded into memory"
         inputs, lengths = split.inputs, split.lengths
         if preprocessing.tokens is not None:
             inputs, lengths = ragged.pad(preprocessing.tokens.encode(inputs))
-        mean, std = (np.array(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
         if preprocessing.frames is not None:
             inputs, lengths = ragged.pad(preprocessing.frames.encode(inputs))
             if preprocessing.frames.fixed:
-                inputs, lengths, mean, std = inputs[..., None], None, mean[:, None], std[:, None]
+                inputs, lengths = inputs[..., None], None
         inputs = np.ascontiguousarray(preprocessing.resize(inputs))
         self.inputs = torch.from_numpy(inputs).to(device)
+        self._keep(split.targets, lengths, preprocessing, device)
+
+    def _keep(
+        self,
+        targets: NDArray[Any],
+        lengths: NDArray[np.int64] | None,
+        preprocessing: Preprocessing,
+        device: torch.device,
+    ) -> None:
+        """What is in memory wherever the inputs are."""
+        mean, std = (np.array(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
+        if preprocessing.frames is not None and preprocessing.frames.fixed:
+            mean, std = mean[:, None], std[:, None]
         self.lengths = None if lengths is None else torch.from_numpy(lengths).to(device)
-        targets = split.targets if preprocessing.targets is None else preprocessing.targets.scale(split.targets)
+        targets = targets if preprocessing.targets is None else preprocessing.targets.scale(targets)
         self.targets = torch.from_numpy(np.ascontiguousarray(targets)).to(device)
         self.mean = torch.from_numpy(mean).to(device)
         self.std = torch.from_numpy(std).to(device)
@@ -46,16 +61,20 @@ class Resident:
         """What the network should say of these samples."""
         return self.targets[indices]
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+    def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor | None]:
         """Network input of these samples and their lengths, cut to the longest: nothing depends on the rest."""
         if self.lengths is None:
-            return self.prepare(self.inputs[indices]), None
+            return self.prepare(self._select(indices, None)), None
         lengths = self.lengths[indices]
-        return self.prepare(self.inputs[:, : int(lengths.max())][indices]), lengths
+        return self.prepare(self._select(indices, int(lengths.max()))), lengths
+
+    def _select(self, indices: Tensor | slice, longest: int | None) -> Tensor:
+        """These raw samples, sequences up to ``longest``."""
+        return (self.inputs if longest is None else self.inputs[:, :longest])[indices]
 
     def outputs(self, network: nn.Module) -> Tensor:
         """What a network says of all samples in their order, [N, ...], in evaluation mode."""
-        return predict(network, self.inputs, self.prepare, self.lengths)
+        return logits_of(network, self.batch, len(self), self.lengths)
 
     def prepare(self, raw: Tensor) -> Tensor:
         """Raw samples -> network input, the same arithmetic as ``Preprocessing.feed``; ``raw`` stays."""
@@ -71,7 +90,7 @@ class Resident:
         shuffled = permutation(len(self), seed, epoch)
         if self.lengths is not None and batch is not None:
             shuffled = _alike(shuffled, self.lengths.cpu().numpy(), batch, seed, epoch)
-        return torch.from_numpy(shuffled).to(self.inputs.device)
+        return torch.from_numpy(shuffled).to(self.targets.device)
 
 
 def _alike(order: NDArray[np.int64], lengths: NDArray[np.int64], batch: int, *seeds: int) -> NDArray[np.int64]:

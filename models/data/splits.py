@@ -1,8 +1,8 @@
 """A data set file and its three splits: train, validation, test."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from core.encode import Preprocessing, ragged
+from core.encode import Preprocessing
+from core.encode.mapped import Mapped, Rows, Samples, Sequences, map_array
 from core.encode.splits import drawn, stratified
 from core.encode.targets import Targets
 from core.encode.text import Tokens
@@ -32,30 +33,39 @@ class Split:
     series that vary in length and are padded behind their ends.
     """
 
-    inputs: NDArray[Any]
+    inputs: Samples
     targets: NDArray[Any]
     lengths: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
+    @property
+    def text(self) -> str:
+        """Of a corpus."""
+        assert isinstance(self.inputs, np.ndarray)
+        return str(self.inputs[0])
+
     def take(self, indices: NDArray[np.int64]) -> "Split":
         """These samples, in this order."""
         lengths = None if self.lengths is None else self.lengths[indices]
-        return Split(self.inputs[indices], self.targets[indices], lengths)
+        inputs = self.inputs.take(indices) if isinstance(self.inputs, Mapped) else self.inputs[indices]
+        return Split(inputs, self.targets[indices], lengths)
 
 
 @dataclass(frozen=True)
 class Dataset:
     """What a data set file holds. ``manifest``: kind, task, shape, dtype, classes, source; some have lengths and rate.
 
-    Without a task, in files of earlier days, it is classification.
+    Without a task, in files of earlier days, it is classification. ``scratch``: the samples stay in their file, and
+    what is made of them goes to files in this folder; tables are in memory all the same.
     """
 
     train: Split
     test: Split
     manifest: dict[str, Any]
     validation: Split | None = None
+    scratch: Path | None = None
 
     @property
     def sample(self) -> Sample:
@@ -66,7 +76,7 @@ class Dataset:
         task, targets = self.manifest.get("task", "classification"), self.manifest.get("targets") or []
         rate = self.manifest.get("rate")
         rows = (len(self.train), len(self.test)) if task == "forecast" else None
-        characters = len(self.train.inputs[0]) if task == "language" else None
+        characters = len(self.train.text) if task == "language" else None
         return Sample(
             kind,
             tuple(shape),
@@ -89,44 +99,63 @@ class Splits:
     test: Split
 
 
-def load(path: str | Path) -> Dataset:
-    """Read a data set file (safetensors). ValueError names the file if it is not one."""
+def load(path: str | Path, scratch: Path | None = None) -> Dataset:
+    """Read a data set file (safetensors); with a ``scratch`` folder its samples are not read but mapped.
+
+    Either way a training has the same bits. ValueError names the file if it is not one.
+    """
     try:
         with safe_open(path, "numpy") as file:
             manifest = json.loads((file.metadata() or {})["manifest"])
             names = set(file.keys())
-            train, test = (_read(file, manifest, names, name) for name in ("train", "test"))
+            mapping = None if scratch is None else _mapping(Path(path))
+            train, test = (_read(file, manifest, names, name, mapping) for name in ("train", "test"))
             own = any(name.startswith("validation.") for name in names)
-            validation = _read(file, manifest, names, "validation") if own else None
+            validation = _read(file, manifest, names, "validation", mapping) if own else None
     except (SafetensorError, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a data set file: {error}") from error
-    return Dataset(train, test, manifest, validation)
+    return Dataset(train, test, manifest, validation, scratch)
 
 
-def _read(file: Any, manifest: dict[str, Any], names: set[str], split: str) -> Split:
+Read = Callable[[str], NDArray[Any]]
+_DTYPES = {"U8": np.uint8, "I16": np.int16, "F32": np.float32}
+
+
+def _mapping(path: Path) -> Read:
+    """Maps a tensor of a safetensors file, which is flat: eight bytes, a header of so many, and the tensors."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+
+    def read(name: str) -> NDArray[Any]:
+        entry = header[name]
+        first = 8 + size + int(entry["data_offsets"][0])
+        return map_array(path, _DTYPES[entry["dtype"]], tuple(entry["shape"]), first)
+
+    return read
+
+
+def _read(file: Any, manifest: dict[str, Any], names: set[str], split: str, mapping: Read | None) -> Split:
+    """A split, its samples mapped if there is a ``mapping``, else in memory."""
     if manifest.get("task") == "language":
         text = file.get_tensor(f"{split}.text").tobytes().decode()
         return Split(np.array([text], object), np.empty(0, np.int64))
     if manifest.get("task") == "forecast":
         rows = file.get_tensor(f"{split}.rows")
         return Split(rows, rows[:, places(manifest)])
-    targets = file.get_tensor(f"{split}.targets")
-    if f"{split}.text" in names:
-        return Split(_texts(file.get_tensor(f"{split}.text"), file.get_tensor(f"{split}.offsets")), targets)
-    if f"{split}.audio" in names:
-        samples, ends = file.get_tensor(f"{split}.audio"), file.get_tensor(f"{split}.offsets")
-        return Split(ragged.collect([samples[first:end] for first, end in pairwise(ends.tolist())]), targets)
+    targets, large = file.get_tensor(f"{split}.targets"), mapping or file.get_tensor
+    for name, decode in (("text", _text), ("audio", np.asarray)):
+        if f"{split}.{name}" in names:
+            content, ends = large(f"{split}.{name}"), file.get_tensor(f"{split}.offsets")
+            sequences = Sequences(content, ends, decode)
+            return Split(sequences[:] if mapping is None else sequences, targets)
     lengths = file.get_tensor(f"{split}.lengths") if f"{split}.lengths" in names else None
-    return Split(file.get_tensor(f"{split}.inputs"), targets, lengths)
+    inputs = large(f"{split}.inputs")
+    return Split(inputs if mapping is None else Rows(inputs), targets, lengths)
 
 
-def _texts(content: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[Any]:
-    """The samples whose UTF-8 lies one after another, as str objects [N]."""
-    whole = content.tobytes()
-    texts = np.empty(len(offsets) - 1, object)
-    for index, (first, end) in enumerate(pairwise(offsets.tolist())):
-        texts[index] = whole[first:end].decode()
-    return texts
+def _text(content: NDArray[np.uint8]) -> str:
+    return content.tobytes().decode()
 
 
 def split(dataset: Dataset, spec: TrainSpec) -> Splits:
@@ -138,7 +167,7 @@ def split(dataset: Dataset, spec: TrainSpec) -> Splits:
     if dataset.validation is not None:
         return Splits(train, dataset.validation, dataset.test)
     if dataset.sample.task == "language":
-        (text,), first = train.inputs, -held_out(len(train.inputs[0]), spec.data.validation)
+        text, first = train.text, -held_out(len(train.text), spec.data.validation)
         kept, cut = (Split(np.array([part], object), train.targets) for part in (text[:first], text[first:]))
         return Splits(kept, cut, dataset.test)
     count = held_out(len(train), spec.data.validation)
@@ -167,6 +196,7 @@ def preprocessing(train: Split, spec: TrainSpec, dataset: Dataset) -> Preprocess
         normalise = spec.data.normalisation(sample.task)
         relative = normalise == "window"
         targets = Targets.fit(train.targets, names, horizon=cut.horizon, places=where, relative=relative)
+        assert isinstance(train.inputs, np.ndarray), "tables are in memory"
         return Preprocessing.of_windows(train.inputs, cut.window, normalise, targets)
     made = _inputs(train, spec, sample)
     if sample.task == "regression":

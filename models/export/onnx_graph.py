@@ -19,7 +19,7 @@ from torch import Tensor
 
 from core.plan import Layer, Plan
 from core.plan_layers import BYTES, GATES
-from models.export import readout
+from models.export import convolution, readout, steps
 from models.export.recurrent import write_recurrent
 from models.export.writer import Writer
 
@@ -27,8 +27,6 @@ OPSET = 21
 _IR_VERSION = 10
 _MOST_BYTES = 2**31 - 2**24
 """A protobuf message ends at 2 GiB; the rest is for names and nodes."""
-_EPSILON = 1e-5
-"""PyTorch's for batch and group normalisation."""
 
 
 def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
@@ -39,12 +37,14 @@ def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
     value = "input"
     if plan.variable:
         writer.lengths = "lengths"
+    convolves = next((layer for layer in plan.layers if layer.kind == "conv"), None)
     if plan.carries:
         writer.states = state_names(plan)
-    if plan.layers[0].kind == "conv":
-        value = writer.node("Transpose", value, perm=[0, 3, 1, 2])
     for layer in plan.layers:
+        if layer is convolves:
+            value = convolution.as_channels(writer, layer, value, plan.least_steps)
         value = _write(writer, layer, value)
+        steps.leave(writer, layer)
     writer.node("Identity", value, output="logits")
     for name, left in zip(state_names(plan), writer.states, strict=False):
         writer.node("Identity", left, output=f"next_{name}")
@@ -97,23 +97,6 @@ def _write(writer: Writer, layer: Layer, value: str) -> str:
     return _WRITERS[layer.kind](writer, layer, value)
 
 
-def _conv(writer: Writer, layer: Layer, value: str) -> str:
-    options = layer.options
-    inputs = [value, writer.weight(layer, "weight")] + ([writer.weight(layer, "bias")] if options["bias"] else [])
-    return writer.node("Conv", *inputs, strides=[options["stride"]] * 2, pads=[options["padding"]] * 4)
-
-
-def _batch_norm(writer: Writer, layer: Layer, value: str) -> str:
-    names = ("weight", "bias", "running_mean", "running_var")
-    return writer.node("BatchNormalization", value, *(writer.weight(layer, name) for name in names), epsilon=_EPSILON)
-
-
-def _group_norm(writer: Writer, layer: Layer, value: str) -> str:
-    scale, shift = writer.weight(layer, "weight"), writer.weight(layer, "bias")
-    groups = layer.options["groups"]
-    return writer.node("GroupNormalization", value, scale, shift, num_groups=groups, epsilon=_EPSILON)
-
-
 def _function(writer: Writer, function: str, value: str) -> str:
     match function:
         case "relu":
@@ -131,14 +114,6 @@ def _function(writer: Writer, function: str, value: str) -> str:
 
 def _activation(writer: Writer, layer: Layer, value: str) -> str:
     return _function(writer, str(layer.options["function"]), value)
-
-
-def _pool(operator: str) -> Callable[[Writer, Layer, str], str]:
-    def write(writer: Writer, layer: Layer, value: str) -> str:
-        size = [layer.options["size"]] * 2
-        return writer.node(operator, value, kernel_shape=size, strides=size)
-
-    return write
 
 
 def _plain(operator: str, **attributes: Any) -> Callable[[Writer, Layer, str], str]:
@@ -172,14 +147,14 @@ def _embedding(writer: Writer, layer: Layer, value: str) -> str:
 
 
 _WRITERS: dict[str, Callable[[Writer, Layer, str], str]] = {
-    "conv": _conv,
-    "batch_norm": _batch_norm,
-    "group_norm": _group_norm,
+    "conv": convolution.conv,
+    "batch_norm": convolution.batch_norm,
+    "group_norm": convolution.group_norm,
     "activation": _activation,
-    "max_pool": _pool("MaxPool"),
-    "average_pool": _pool("AveragePool"),
-    "global_average": _plain("GlobalAveragePool"),
-    "global_max": _plain("GlobalMaxPool"),
+    "max_pool": convolution.pool("MaxPool"),
+    "average_pool": convolution.pool("AveragePool"),
+    "global_average": convolution.global_average,
+    "global_max": convolution.global_max,
     "dropout": lambda writer, layer, value: value,
     "residual": _residual,
     "flatten": _plain("Flatten"),

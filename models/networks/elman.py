@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from models.networks.lengths import turn, turned
+from models.networks.layers import as_autocast, stacked, tanh_of_half_
 
 States = tuple[Tensor, ...]
 """What a recurrent layer carries on: h, and for an LSTM c, each [layers, N, H]."""
@@ -22,11 +22,13 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, inputs: Tensor, w: Tensor, u: Tensor, b: Tensor) -> Tensor:
         """inputs [T, N, F], w [H, F], u [H, H], b [H] -> states [T, N, H]."""
         steps, batch, features = inputs.shape
-        states = torch.addmm(b, inputs.reshape(-1, features), w.t()).view(steps, batch, -1)
-        states[0].tanh_()
-        transposed = u.t()
-        for step in range(1, steps):  # in place: the projection of a step becomes its state
-            states[step].addmm_(states[step - 1], transposed).tanh_()
+        # doubled, since the tanh is taken of the half
+        states = torch.addmm(b, inputs.reshape(-1, features), w.t(), beta=2, alpha=2).view(steps, batch, -1)
+        transposed, minus_one, before = u.t(), states.new_full((1,), -1.0), None
+        for state in states.unbind():  # in place: the projection of a step becomes its state
+            if before is not None:
+                state.addmm_(before, transposed, alpha=2)
+            before = tanh_of_half_(state, minus_one)
         ctx.save_for_backward(inputs, w, u, states)
         return states
 
@@ -51,7 +53,7 @@ class _Recurrence(torch.autograd.Function):
 class Elman(nn.Module):
     """[N, T, F] -> [N, T, H] (2H when bidirectional, forward first). Named as in ``nn.RNN``, with ``bias_ih`` alone.
 
-    With ``lengths`` [N] the backward direction starts at each last real step; the states behind it mean nothing.
+    With ``lengths`` [N] the states behind each last real step mean nothing.
     """
 
     def __init__(
@@ -73,16 +75,15 @@ class Elman(nn.Module):
                     self.register_parameter(f"{name}_l{layer}{suffix}", nn.Parameter(values))
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        states = inputs.transpose(0, 1)
-        rows = None
-        if lengths is not None and len(self.suffixes) == 2:
-            rows = turned(lengths, len(states), time_first=True)
-        for layer in range(self.layers):
-            if layer and self.dropout:
-                states = nn.functional.dropout(states, self.dropout, self.training)
-            directions = [self._direction(states, f"l{layer}{suffix}", bool(suffix), rows) for suffix in self.suffixes]
-            states = directions[0] if len(directions) == 1 else torch.cat(directions, 2)
-        return states.transpose(0, 1)
+        return stacked(
+            self._direction,
+            inputs,
+            lengths,
+            layers=self.layers,
+            bidirectional=len(self.suffixes) == 2,
+            dropout=self.dropout,
+            training=self.training,
+        )
 
     def carry(self, inputs: Tensor, states: States | None) -> tuple[Tensor, States]:
         """The states [N, T, H] of all steps after ``states``, and those to go on with; one direction, no gradient."""
@@ -96,18 +97,7 @@ class Elman(nn.Module):
             ends.append(before)
         return sequence.transpose(0, 1), (torch.stack(ends),)
 
-    def _direction(self, inputs: Tensor, name: str, backwards: bool, rows: Tensor | None) -> Tensor:
-        """``rows``: how sequences of several lengths are turned around; null: all have the one length."""
-        tensors = [inputs] + [getattr(self, f"{part}_{name}") for part in ("weight_ih", "weight_hh", "bias_ih")]
-        device = inputs.device.type
-        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-            # autocast does not look into a function of our own
-            tensors = [tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors]
-        if backwards:
-            tensors[0] = _turn(tensors[0], rows)
-        states: Tensor = _Recurrence.apply(*tensors)  # type: ignore[no-untyped-call]
-        return _turn(states, rows) if backwards else states
-
-
-def _turn(sequences: Tensor, rows: Tensor | None) -> Tensor:
-    return sequences.flip(0) if rows is None else turn(sequences, rows)
+    def _direction(self, inputs: Tensor, name: str) -> Tensor:
+        parts = [getattr(self, f"{part}_{name}") for part in ("weight_ih", "weight_hh", "bias_ih")]
+        states: Tensor = _Recurrence.apply(*as_autocast(inputs, *parts))  # type: ignore[no-untyped-call]
+        return states

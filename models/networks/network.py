@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 from core.encode.text import FIRST
 from core.plan import Layer, Plan
+from core.plan_steps import left
+from models.networks.convolution import KNOWS_LENGTHS, BatchNorm, Conv, GlobalPool, GroupNorm, Residual, as_rows
 from models.networks.elman import Elman, States
+from models.networks.gru import Gru
 from models.networks.lengths import both_directions, inside
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -33,70 +36,35 @@ class Network(nn.Sequential):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(*(_module(layer) for layer in plan.layers))
-        self._convolves = plan.layers[0].kind == "conv"
+        self._layers, self._least_steps = plan.layers, plan.least_steps
+        self._convolves = next((number for number, layer in enumerate(plan.layers) if layer.kind == "conv"), None)
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if lengths is not None:
-            value = inputs
-            for module in self:
-                value = module(value, lengths) if isinstance(module, (Elman, Gru, Lstm, Readout)) else module(value)
-            return value
-        # NHWC seen as NCHW is PyTorch's channels_last: a view, nothing is copied
-        logits: Tensor = super().forward(inputs.permute(0, 3, 1, 2) if self._convolves else inputs)  # type: ignore[no-untyped-call]
-        return logits
+        value = inputs
+        for number, (layer, module) in enumerate(zip(self._layers, self, strict=True)):
+            if number == self._convolves and value.ndim == 4:
+                # NHWC seen as NCHW is PyTorch's channels_last: a view, nothing is copied
+                value = value.permute(0, 3, 1, 2)
+            elif number == self._convolves:
+                value, lengths = as_rows(value, lengths, self._least_steps)
+            value = module(value, lengths) if isinstance(module, _KNOW_LENGTHS) else module(value)
+            if lengths is not None:
+                lengths = left(layer, lengths)
+        return value
 
     def carry(self, tokens: Tensor, states: States | None = None) -> tuple[Tensor, States]:
         """Of a language model, in evaluation mode: logits [N, T, vocabulary], and the states to go on with.
 
         ``states`` are what the tokens before these left, null for none before.
         """
-        value, left = tokens, states
+        value, after = tokens, states
         for module in self:
             if isinstance(module, (Elman, Gru, Lstm)):
-                value, left = module.carry(value, states)
+                value, after = module.carry(value, states)
             else:
                 value = module(value)
-        assert left is not None
-        return value, left
-
-
-class Residual(nn.Module):
-    """function(x + body(x))."""
-
-    def __init__(self, body: list[nn.Module], function: nn.Module) -> None:
-        super().__init__()
-        self.body, self.function = nn.Sequential(*body), function
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        outputs: Tensor = self.function(inputs + self.body(inputs))
-        return outputs
-
-
-class GlobalPool(nn.Module):
-    """[N, C, H, W] -> [N, C, 1, 1]; plain reductions, whose gradients are deterministic on every device."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        dims = (2, 3)
-        return inputs.mean(dims, keepdim=True) if self.kind == "average" else inputs.amax(dims, keepdim=True)
-
-
-class Gru(nn.GRU):
-    """``nn.GRU`` that gives its states [N, T, H] only; those behind a sequence's end mean nothing."""
-
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
-        if lengths is not None and self.bidirectional:
-            return both_directions(self, inputs, lengths)
-        states: Tensor = super().forward(inputs)[0]
-        return states
-
-    def carry(self, inputs: Tensor, states: States | None) -> tuple[Tensor, States]:
-        """The states of all steps, and those to go on with: h [layers, N, H]."""
-        outputs, left = super().forward(inputs, None if states is None else states[0])
-        return outputs, (left,)
+        assert after is not None
+        return value, after
 
 
 class Lstm(nn.LSTM):
@@ -145,6 +113,9 @@ class Readout(nn.Module):
         return ends if backward is None else torch.cat((ends, backward[:, 0]), 1)
 
 
+_KNOW_LENGTHS = (*KNOWS_LENGTHS, Elman, Gru, Lstm, Readout)
+
+
 def build(plan: Plan) -> Network:
     """The network of a plan, initialised from torch's global random generator."""
     network = Network(plan)
@@ -156,18 +127,19 @@ def _module(layer: Layer) -> nn.Module:
     options = layer.options
     match layer.kind:
         case "conv":
-            kernel, stride, padding = (int(options[name]) for name in ("kernel", "stride", "padding"))
-            return nn.Conv2d(layer.input[2], layer.output[2], kernel, stride, padding, bias=bool(options["bias"]))
+            kernel, stride = _sides(layer, "kernel"), _sides(layer, "stride")
+            padding = _sides(layer, "padding", 0)
+            return Conv(layer.input[-1], layer.output[-1], kernel, stride, padding, bias=bool(options["bias"]))
         case "batch_norm":
-            return nn.BatchNorm2d(layer.input[2])
+            return BatchNorm(layer.input[-1])
         case "group_norm":
-            return nn.GroupNorm(int(options["groups"]), layer.input[2])
+            return GroupNorm(int(options["groups"]), layer.input[-1])
         case "activation":
             return ACTIVATIONS[str(options["function"])]()
         case "max_pool":
-            return nn.MaxPool2d(int(options["size"]))
+            return nn.MaxPool2d(_sides(layer, "size"))
         case "average_pool":
-            return nn.AvgPool2d(int(options["size"]))
+            return nn.AvgPool2d(_sides(layer, "size"))
         case "global_average" | "global_max":
             return GlobalPool(layer.kind.removeprefix("global_"))
         case "dropout":
@@ -187,6 +159,12 @@ def _module(layer: Layer) -> nn.Module:
         case "readout_last" | "readout_mean" | "readout_max":
             return Readout(layer.kind.removeprefix("readout_"), bool(options["bidirectional"]))
     raise AssertionError(f"no module for a layer of kind {layer.kind}")
+
+
+def _sides(layer: Layer, option: str, along_row: int = 1) -> tuple[int, int]:
+    """An option for both axes of an image; a sequence is an image of one row, whose height has ``along_row``."""
+    number = int(layer.options[option])
+    return (number if len(layer.input) == 3 else along_row, number)
 
 
 def _embedding(vocabulary: int, size: int) -> nn.Module:

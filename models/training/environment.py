@@ -39,7 +39,7 @@ def restore_generators(states: dict[str, torch.Tensor], device: torch.device) ->
 
 
 def describe(threads: int, device: torch.device) -> dict[str, str]:
-    """What must be equal for a resumed run to be equal in every bit."""
+    """What must be equal for two runs, or the parts of one, to be equal in every bit."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "torch": str(torch.__version__),
@@ -48,12 +48,6 @@ def describe(threads: int, device: torch.device) -> dict[str, str]:
         "hardware": name,
         "instructions": torch.backends.cpu.get_cpu_capability(),
     }
-
-
-def differences(before: dict[str, str], now: dict[str, str]) -> str | None:
-    """A sentence about what changed since a checkpoint; null if nothing did."""
-    changed = [f"{key} was {before.get(key)} and is {now[key]}" for key in now if before.get(key) != now[key]]
-    return "; ".join(changed) or None
 
 
 def _processor() -> str:

@@ -1,8 +1,6 @@
 """One training in memory: network, optimizer, data, and the operations that the loop is made of."""
 
 import contextlib
-import hashlib
-import json
 import math
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core import plan, plan_task
+from core.environment import differences
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
@@ -22,6 +21,7 @@ from models.data.splits import Dataset, preprocessing, split
 from models.events import Diverged, Finished
 from models.networks import build
 from models.training import environment, objective, optim, schedule
+from models.training.identity import identity
 from models.training.progress import Progress
 from models.training.shares import Shares
 from models.training.start import Start
@@ -55,7 +55,7 @@ class Run:
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
         self.preprocessing = preprocessing(splits.train, spec, dataset)
-        placed = place(splits, self.preprocessing, device)
+        placed = place(splits, self.preprocessing, device, dataset.scratch)
         self.train, self.validation, self._test = placed.train, placed.validation, placed.test
         tokens = self.preprocessing.tokens
         self.plan = plan.make(spec, replace(dataset.sample, vocabulary=None if tokens is None else tokens.size))
@@ -76,7 +76,7 @@ class Run:
         self.monitor = plan_task.monitor(self.rules, dataset.sample.task)
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
-        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device, self.rules.precision)
+        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device)
         self.samples_per_step = len(self.train) if samples is None else samples * self.rules.accumulate
         self.steps_per_epoch = math.ceil(len(self.train) / self.samples_per_step)
         self.total_steps = self.rules.steps
@@ -193,7 +193,7 @@ class Run:
         if self.progress.best:
             self.best_weights = _copy(groups["best"] or checkpoint.weights)
         now = environment.describe(self.threads, self.device)
-        return environment.differences(checkpoint.manifest["environment"], now)
+        return "; ".join(differences(checkpoint.manifest["environment"], now)) or None
 
     def finish(self) -> Finished:
         """Choose the best weights and read the test split, once."""
@@ -234,24 +234,17 @@ class Run:
         return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=self.shares.count == 1)
 
     def _check_single_samples(self) -> None:
-        """A last batch of one sample cannot pass a batch normalisation of a 1x1 map: say so before, not in an hour."""
+        """A last batch of one sample cannot pass a batch normalisation of one place: say so before, not in an hour."""
         last = len(self.train) % self.samples_per_step or self.samples_per_step
-        layers = [layer for outer in self.plan.layers for layer in (outer, *outer.inner)]
-        if last % self.micro_batch == 1 and any(
-            layer.kind == "batch_norm" and layer.output[:2] == (1, 1) for layer in layers
-        ):
+        if last % self.micro_batch == 1 and self.plan.least_batch == 2:
             raise ValueError(
                 f"the last batch of an epoch would have a single sample ({len(self.train)} to train on), which batch "
-                'normalisation of a 1x1 map cannot use; change batch_size, or use norm "group"'
+                'normalisation of a single place cannot use; change batch_size, or use norm "group"'
             )
 
     def _identity(self) -> str:
-        """SHA-256 of what is trained on what."""
-        spec = self.spec.model_dump(mode="json", include=set(TrainSpec.model_fields))
-        facts = [spec, len(self.train), len(self.validation), self.preprocessing.as_dict()]
-        if self._started_from is not None:
-            facts.append(self._started_from)
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        samples = [len(self.train), len(self.validation)]
+        return identity(self.spec, samples, self.preprocessing, self._started_from)
 
 
 def _copy(tensors: dict[str, Any]) -> dict[str, Tensor]:

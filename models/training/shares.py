@@ -31,15 +31,11 @@ Recurrent networks gain more from the larger matrix products of a whole share.
 class Shares:
     """Adds up gradients. Their bits depend on ``threads`` and on nothing else of the machine's state."""
 
-    def __init__(
-        self, network: nn.Module, plan: Plan, samples: int, threads: int, device: torch.device, precision: str
-    ) -> None:
+    def __init__(self, network: nn.Module, plan: Plan, samples: int, threads: int, device: torch.device) -> None:
         self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.count, self.piece = 1, samples
         self._pool: ThreadPoolExecutor | None = None
-        # autocast's cache of weights is one for all threads, so shares do without; a GRU would cast them at every step
-        casts = precision == "bf16" and any(layer.kind == "gru" for layer in plan.layers)
-        if device.type != "cpu" or casts or not all(_takes_samples_one_by_one(layer) for layer in plan.layers):
+        if device.type != "cpu" or not all(_takes_samples_one_by_one(layer) for layer in plan.layers):
             return
         further = _GRADIENT_BYTES // (4 * plan.parameters)
         self.count = max(1, min(threads, samples // _FEWEST_SAMPLES, 1 + further))

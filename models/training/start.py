@@ -9,7 +9,10 @@ from models.checkpoint import digest
 
 @dataclass(frozen=True)
 class Start:
-    """Weights of an equal network but for its head, the last dense layer, which is random unless ``keep_head``."""
+    """Weights of an equal network but for its head, the last dense layer, which is random unless ``keep_head``.
+
+    It is random, too, where the head has another size, as that of a forecast for another horizon.
+    """
 
     weights: dict[str, Tensor]
     keep_head: bool
@@ -18,7 +21,9 @@ class Start:
         """Replace the network's initial weights. ValueError: they are not those of such a network."""
         head = f"{len(network) - 1}."
         own = network.state_dict()
-        fresh = {} if self.keep_head else {name: value for name, value in own.items() if name.startswith(head)}
+        fresh = {name: value for name, value in own.items() if name.startswith(head)}
+        if self.keep_head and all(self.weights[name].shape == value.shape for name, value in fresh.items()):
+            fresh = {}
         weights = {**self.weights, **fresh}
         if {name: value.shape for name, value in weights.items()} != {name: own[name].shape for name in own}:
             raise ValueError("the weights to start from are those of another network")

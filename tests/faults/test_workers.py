@@ -59,8 +59,10 @@ def one_api(stack: Stack) -> Process:
 
 @pytest.fixture
 def api(stack: Stack, one_api: Process) -> Iterator[Stack]:
-    """The stack with its API; the test starts workers."""
+    """The stack with its API; the test starts workers. A job that a failed test left would take the next one's slot."""
     yield stack
+    for job in stack.http.get("/v1/jobs", params={"status": ["queued", "running"]}).json()["data"]:
+        stack.http.post(f"/v1/jobs/{job['id']}/cancel")
     for worker in stack.started[1:]:
         worker.stop()
     del stack.started[1:]

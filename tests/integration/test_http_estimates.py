@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from core.db import now
 from core.jobs import Event, record
-from core.tables import Job, Worker
+from core.tables import Dataset, Job, Worker
 
 CNN: dict[str, Any] = {"dataset": "digits", "network": {"family": "cnn"}, "data": {"resize": [28, 28]}}
 LARGE = {"family": "cnn", "stages": [{"channels": 64, "padding": "same", "pool": "none"}] * 4, "hidden": []}
@@ -118,6 +118,25 @@ def test_the_largest_batch_is_accepted_and_the_next_is_refused(api: Any) -> None
     assert alone["fits"] is None and alone["workers"] == [] and "no worker was seen" in alone["reason"]
     with api.database.transaction() as session:
         session.execute(update(Worker).values(seen_at=now(session)))
+
+
+def test_a_data_set_larger_than_any_memory_is_read_from_disk(api: Any) -> None:
+    plenty = estimate(api, CNN)["memory"]
+    assert plenty["least_bytes"] == plenty["total_bytes"], "a small data set takes less in memory than from disk"
+    with api.database.transaction() as session:
+        size = session.scalar(select(Dataset.size).where(Dataset.name == "digits"))
+        session.execute(update(Dataset).where(Dataset.name == "digits").values(size=2**36))
+    try:
+        found, job = estimate(api, CNN), api.submit(**CNN, priority=100)
+        claim = api.player.claim()
+    finally:
+        with api.database.transaction() as session:
+            session.execute(update(Dataset).where(Dataset.name == "digits").values(size=size))
+    memory = found["memory"]
+    assert memory["least_bytes"] < 2**30 < 2**36 < memory["total_bytes"]
+    assert found["verdict"]["fits"] is not False
+    assert job["memory_bytes"] == memory["least_bytes"]
+    assert (claim.lease.job_id, claim.in_memory_bytes) == (job["id"], memory["total_bytes"])
 
 
 def play(api: Any, seconds_per_step: float, steps: int = 30, **fields: Any) -> str:

@@ -14,7 +14,7 @@ from core.plan_layers import PlanError
 from core.plan_length import length, samples
 from core.specs import Data, TrainSpec
 from models.data.held import place
-from models.data.splits import Dataset, preprocessing, split
+from models.data.splits import Dataset, Split, preprocessing, split
 from models.data.windows import Windows
 from models.events import Finished, Metrics
 from models.export import export, verify
@@ -47,7 +47,7 @@ def test_windows_are_those_that_a_loop_would_cut(normalise: str | None, targets:
     dataset, asked = table(targets=targets), spec(normalise=normalise)
     splits = split(dataset, asked)
     made = preprocessing(splits.train, asked, dataset)
-    placed = place(splits, made, torch.device("cpu"))
+    placed = place(splits, made, torch.device("cpu"), None)
     rows = np.concatenate([dataset.train.inputs, dataset.test.inputs])
     places, borders = [NAMES.index(name) for name in targets], [0, 108, 120, 160]
     for held, first, last in zip((placed.train, placed.validation, placed.test()), borders, borders[1:], strict=False):
@@ -69,7 +69,7 @@ def test_a_naive_forecast_longer_than_a_season_repeats_it() -> None:
     dataset, asked = table(), spec(season=2)
     splits = split(dataset, asked)
     made = preprocessing(splits.train, asked, dataset)
-    held = place(splits, made, torch.device("cpu")).test()
+    held = place(splits, made, torch.device("cpu"), None).test()
     assert isinstance(held, Windows) and made.targets is not None
     first = dataset.train.inputs[-12:]
     restored = made.targets.restore(held.naive(2)[:1].numpy(), first[None])[0, :, 0]
@@ -121,9 +121,8 @@ def test_it_learns_waves_and_beats_the_last_value() -> None:
 def test_what_comes_later_changes_nothing_of_a_training() -> None:
     """Validation and test rows are in no training window; the test's are read once, at the end."""
     dataset = table()
-    other = replace(
-        dataset, test=replace(dataset.test, inputs=dataset.test.inputs + 1, targets=dataset.test.targets + 1)
-    )
+    changed = Split(dataset.test.inputs + 1, dataset.test.targets + 1)
+    other = replace(dataset, test=changed)
     one, two = end_of(dataset, spec()), end_of(other, spec())
     assert all(torch.equal(one.best.weights[name], two.best.weights[name]) for name in one.best.weights)
     assert one.validation == two.validation and one.test != two.test
@@ -134,9 +133,8 @@ def test_window_and_horizon_are_chosen_where_they_are_not_given() -> None:
     assert (long.window, long.horizon, long.season) == (96, 24, 1)
     assert (short.window, short.horizon) == (25, 6)
     assert (long.train, long.validation, long.test) == (12_542 - 119, 1_394 - 23, 3_484 - 23)
-    counted = length(
-        spec(window=96, horizon=24), samples(spec(window=96, horizon=24), "forecast", {"train": 13_936, "test": 3_484})
-    )
+    asked = spec(window=96, horizon=24)
+    counted = length(asked, samples(asked, "forecast", {"train": 13_936, "test": 3_484}))
     assert counted.samples_per_epoch == long.train
 
 

@@ -91,7 +91,7 @@ def test_holes_are_filled_as_asked(missing: str, filled: list[float]) -> None:
     result = ingested(hours("", "NaN", "19"), missing=missing)
     rows = np.concatenate([result.tensors["train.rows"], result.tensors["test.rows"]])
     assert rows[-4:, 0].tolist() == filled
-    assert result.findings["converted"] == {f"missing values of load filled ({missing})": 2}
+    assert f"column 'load': 2 missing values were filled ({missing})" in result.findings["notes"]
 
 
 def test_what_is_no_series_in_time_is_refused_with_its_place() -> None:

@@ -1,5 +1,7 @@
 """The networks against formulas, finite differences and plain PyTorch."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from core.plan import Plan, Sample, make
 from core.specs import TrainSpec
 from models.networks import build
 from models.networks.elman import Elman
+from models.networks.gru import Gru
 
 SAMPLE = Sample("image", (6, 5, 2), 3)
 
@@ -50,9 +53,34 @@ def test_elman_and_its_gradients_equal_torchs(bidirectional: bool, steps: int) -
         torch.testing.assert_close(mine, wanted, rtol=1e-12, atol=1e-13)
 
 
-def test_elman_in_bf16_stays_near_fp32() -> None:
+@pytest.mark.parametrize("steps", [1, 7])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_gru_and_its_gradients_equal_torchs(bidirectional: bool, steps: int) -> None:
+    torch.manual_seed(2)
+    shape = {"num_layers": 2, "batch_first": True, "bidirectional": bidirectional}
+    ours, theirs = Gru(4, 6, **shape).double(), nn.GRU(4, 6, **shape).double()
+    theirs.load_state_dict(ours.state_dict())
+    inputs = torch.randn(3, steps, 4, dtype=torch.float64, requires_grad=True)
+    upstream = torch.randn(3, steps, 12 if bidirectional else 6, dtype=torch.float64)
+    results = []
+    for module, states in ((ours, ours(inputs)), (theirs, theirs(inputs)[0])):
+        results.append([states, *torch.autograd.grad((states * upstream).sum(), [inputs, *module.parameters()])])
+    for mine, wanted in zip(*results, strict=True):
+        torch.testing.assert_close(mine, wanted, rtol=1e-12, atol=1e-13)
+
+
+def test_states_hardly_differ_from_torchs_in_fp32_however_many_steps() -> None:
+    """Ours take the tanh by way of the sigmoid, which rounds otherwise."""
+    torch.manual_seed(4)
+    ours, theirs, inputs = Gru(8, 64, batch_first=True), nn.GRU(8, 64, batch_first=True), torch.randn(4, 500, 8)
+    theirs.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(ours(inputs), theirs(inputs)[0], rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("cell", [Elman, partial(Gru, batch_first=True)])
+def test_a_cell_in_bf16_stays_near_fp32(cell: Callable[[int, int], nn.Module]) -> None:
     torch.manual_seed(3)
-    layer, inputs = Elman(8, 16), torch.randn(4, 6, 8)
+    layer, inputs = cell(8, 16), torch.randn(4, 6, 8)
     exact = layer(inputs)
     with torch.autocast("cpu", torch.bfloat16):
         rough = layer(inputs)

@@ -74,7 +74,7 @@ def spec_of(network: dict[str, Any], **fields: Any) -> TrainSpec:
 
 
 @settings(max_examples=80, deadline=None)
-@given(pair=st.tuples(CNNS | RNNS, SAMPLES) | st.tuples(RNNS, SERIES))
+@given(pair=st.tuples(CNNS | RNNS, SAMPLES | SERIES))
 def test_plan_agrees_with_torch(pair: tuple[dict[str, Any], Sample]) -> None:
     network, sample = pair
     try:
@@ -106,15 +106,15 @@ def in_place_flops(total: Any, left: Any, right: Any, **_: Any) -> int:
 
 
 def as_torch(layer: Layer) -> tuple[int, ...]:
-    """Plans say (height, width, channels), torch's modules (channels, height, width)."""
-    if len(layer.output) == 3:
-        height, width, channels = layer.output
-        return channels, height, width
-    return layer.output
+    """Plans say (height, width, channels), torch's modules (channels, height, width); a series is one row to them."""
+    if len(layer.output) == 1 or layer.kind in ("rows", "elman", "gru", "lstm"):
+        return layer.output
+    *sides, channels = layer.output
+    return channels, *([1] if len(sides) == 1 else []), *sides
 
 
 @settings(max_examples=60, deadline=None)
-@given(network=CNNS, sample=SAMPLES)
+@given(network=CNNS, sample=SAMPLES | SERIES)
 def test_what_the_plan_refuses_torch_cannot_run(network: dict[str, Any], sample: Sample) -> None:
     try:
         make(spec_of(network), sample)
@@ -123,16 +123,18 @@ def test_what_the_plan_refuses_torch_cannot_run(network: dict[str, Any], sample:
         assert where[:3] == ["#", "network", "stages"] and where[4] in ("kernel", "pool_size")
         short = network | {"stages": network["stages"][: int(where[3])]}
         reached = make(spec_of(short), sample).layers if short["stages"] else ()
-        maps = [layer.output for layer in reached if len(layer.output) == 3]
+        maps = [layer.output for layer in reached if len(layer.output) == len(sample.shape)]
         # the map before a global pool, or the sample itself when the first stage is at fault
-        height, width = (maps[-2] if network["global_pool"] != "none" else maps[-1])[:2] if maps else sample.shape[:2]
+        sides = (maps[-2] if network["global_pool"] != "none" else maps[-1])[:-1] if maps else sample.shape[:-1]
+        flat = len(sides) == 1
+        assert ("resize" in error.message) != flat
         stage = network["stages"][int(where[3])]
         with pytest.raises(RuntimeError), torch.device("meta"):
             padding = stage["kernel"] // 2 if stage.get("padding") == "same" else 0
-            convolved = torch.nn.Conv2d(1, 1, stage["kernel"], stage.get("stride", 1), padding)(
-                torch.empty(1, 1, height, width)
-            )
-            torch.nn.functional.max_pool2d(convolved, stage.get("pool_size", 2))
+            kind = torch.nn.Conv1d if flat else torch.nn.Conv2d
+            convolved = kind(1, 1, stage["kernel"], stage.get("stride", 1), padding)(torch.empty(1, 1, *sides))
+            pool = torch.nn.functional.max_pool1d if flat else torch.nn.functional.max_pool2d
+            pool(convolved, stage.get("pool_size", 2))
 
 
 def test_the_default_cnn_is_the_seed_network() -> None:

@@ -9,7 +9,7 @@ from forecasting import raw, sums
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
 from core.encode import Preprocessing
-from core.plan_layers import PlanError
+from core.plan import PlanError, make
 from core.specs import TrainSpec
 from models.data.splits import Dataset, Split
 from models.events import Finished, Metrics
@@ -100,5 +100,5 @@ def test_a_target_ends_the_run_when_the_error_is_small_enough() -> None:
 def test_options_of_forecasts_are_refused() -> None:
     for data in ({"window": 3}, {"horizon": 1}, {"season": 2}, {"normalise": "window"}):
         with pytest.raises(PlanError) as refused:
-            end_of(sums(), spec(**data))
+            make(spec(**data), sums().sample)
         assert refused.value.pointer == f"#/data/{next(iter(data))}"

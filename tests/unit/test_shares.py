@@ -61,11 +61,6 @@ def test_what_mixes_samples_or_draws_numbers_is_not_shared(few_digits: Dataset, 
     assert Run(spec_of(network), few_digits, 3, CPU).shares.count == 1
 
 
-def test_a_gru_in_bf16_is_not_shared(few_digits: Dataset) -> None:
-    assert Run(spec_of(rnn("gru"), precision="bf16"), few_digits, 3, CPU).shares.count == 1
-    assert Run(spec_of(rnn("lstm"), precision="bf16"), few_digits, 3, CPU).shares.count == 3
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_large_share_of_a_cnn_goes_in_pieces(few_digits: Dataset, threads: int) -> None:
     wide = {"family": "cnn", "stages": [{"channels": 1024, "padding": "same"}], "hidden": [8]}

@@ -31,7 +31,7 @@ SAMPLE = Sample("text", (), 2, (1, 30))
 @pytest.mark.parametrize(
     ("body", "sample", "pointer"),
     [
-        ({"network": {"family": "cnn"}}, SAMPLE, "#/network/family"),
+        ({"network": {"family": "cnn"}}, SAMPLE, "#/network/global_pool"),
         ({"network": {"family": "rnn"}, "data": {"resize": [8, 8]}}, SAMPLE, "#/data/resize"),
         ({"network": {"family": "rnn"}, "data": {"normalise": "unit"}}, SAMPLE, "#/data/normalise"),
         ({"network": {"family": "rnn", "embedding": 8}}, Sample("series", (5, 2), 2), "#/network/embedding"),
@@ -88,19 +88,23 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def spec_of(unit: str, cell: str = "gru", **rules: Any) -> TrainSpec:
+    """``cell`` of a recurrent network, or ``cnn``."""
+    network: dict[str, Any] = {"family": "rnn", "cell": cell, "hidden": 16, "bidirectional": True}
+    if cell == "cnn":
+        network = {"family": "cnn", "stages": [{"channels": 16, "kernel": 2}], "global_pool": "max", "hidden": []}
     return TrainSpec.model_validate(
         {
-            "network": {"family": "rnn", "cell": cell, "hidden": 16, "embedding": 8, "bidirectional": True},
+            "network": {**network, "embedding": 8},
             "data": {"tokens": unit},
             "hyperparameters": {"epochs": 12, "batch_size": 16, "optimizer": {"lr": 0.02}, **rules},
         }
     )
 
 
-@pytest.fixture(scope="module")
-def trained(dataset: Dataset) -> Finished:
+@pytest.fixture(scope="module", params=["gru", "cnn"])
+def trained(dataset: Dataset, request: pytest.FixtureRequest) -> Finished:
     """A model of words."""
-    *_, end = fit(spec_of("word"), dataset, threads=1)
+    *_, end = fit(spec_of("word", request.param), dataset, threads=1)
     assert isinstance(end, Finished)
     return end
 
@@ -112,11 +116,18 @@ def network_of(end: Finished) -> Network:
 
 
 def logits_alone(end: Finished, texts: list[str]) -> Tensor:
-    """One text at a time, through torch, without any padding."""
+    """One text at a time, through torch, without any padding but what a convolution needs at least."""
     network, tokens = network_of(end), end.preprocessing.tokens
     assert tokens is not None
     with torch.no_grad():
-        return torch.cat([network(torch.from_numpy(one)[None]) for one in tokens.encode(texts)])
+        return torch.cat(
+            [
+                network(
+                    torch.from_numpy(one)[None], torch.tensor([len(one)]) if len(one) < end.plan.least_steps else None
+                )
+                for one in tokens.encode(texts)
+            ]
+        )
 
 
 def test_the_file_gives_its_texts_back(dataset: Dataset) -> None:
@@ -135,7 +146,7 @@ def test_training_reads_the_words(trained: Finished, dataset: Dataset) -> None:
     assert right.mean() == trained.test["accuracy"]
 
 
-@pytest.mark.parametrize(("unit", "cell"), [("char", "elman"), ("byte", "lstm"), ("word", "gru")])
+@pytest.mark.parametrize(("unit", "cell"), [("char", "elman"), ("byte", "lstm"), ("word", "gru"), ("char", "cnn")])
 def test_training_resumes_to_the_bit(dataset: Dataset, unit: str, cell: str) -> None:
     spec = spec_of(unit, cell, epochs=2)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from core.encode import Preprocessing
-from core.plan import PlanError, Sample, make
+from core.plan import Sample
 from core.specs import TrainSpec
 from models.data.resident import Resident
 from models.data.splits import Dataset, Split, load, split
@@ -21,7 +21,7 @@ from models.networks import build
 from models.training import fit
 from models.training.run import Run
 
-CELLS = ("elman", "gru", "lstm")
+CELLS = ("elman", "gru", "lstm", "cnn")
 PACES = 3
 
 
@@ -62,7 +62,11 @@ def waves_set(waves_path: Path) -> Dataset:
 
 
 def spec_of(cell: str = "elman", **rules: Any) -> TrainSpec:
-    network = {"family": "rnn", "cell": cell, "hidden": 16, "layers": 2, "bidirectional": True, "dropout": 0.1}
+    network: dict[str, Any] = {"family": "rnn", "cell": cell, "hidden": 16, "layers": 2, "bidirectional": True}
+    if cell == "cnn":
+        stage = {"channels": 8, "kernel": 5, "padding": "same", "norm": "batch", "residual_blocks": 1}
+        network = {"family": "cnn", "stages": [stage, {"channels": 16}], "global_pool": "max", "hidden": []}
+    network["dropout"] = 0.1
     return TrainSpec.model_validate({"network": network, "hyperparameters": rules, "seed": 3})
 
 
@@ -129,9 +133,10 @@ def test_training_learns_and_resumes_to_the_bit(waves_set: Dataset, cell: str) -
     assert finished(resumed).test == finished(whole).test
 
 
-def test_padding_and_its_amount_change_no_metric(waves_set: Dataset) -> None:
+@pytest.mark.parametrize("cell", ["gru", "cnn"])
+def test_padding_and_its_amount_change_no_metric(waves_set: Dataset, cell: str) -> None:
     """The same series with rubbish behind their ends train the same weights."""
-    spec = spec_of("gru", steps=8, batch_size=32)
+    spec = spec_of(cell, steps=8, batch_size=32)
 
     def spoiled(part: Split) -> Split:
         assert part.lengths is not None
@@ -171,8 +176,3 @@ def test_a_file_without_what_its_kind_needs_is_refused_by_name(tmp_path: Path) -
     save_file({"train.inputs": np.zeros((1, 2))}, path, metadata={"manifest": "{}"})
     with pytest.raises(ValueError, match=r"half\.safetensors is not a data set file"):
         load(path)
-
-
-def test_a_cnn_on_series_is_refused_before_training() -> None:
-    with pytest.raises(PlanError, match="use rnn"):
-        make(TrainSpec.model_validate({"network": {"family": "cnn"}}), Sample("series", (9, 4), 3, (1, 9)))

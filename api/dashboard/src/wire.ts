@@ -1,4 +1,5 @@
 /** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
+import type { JobResult, Score, TestScore } from "./result";
 
 export interface List<T> {
   object: "list";
@@ -43,36 +44,7 @@ export interface JobError {
   } | null;
 }
 
-export interface Score {
-  accuracy: number;
-  loss: number;
-}
-
-/** One class of the test split; null where a score is undefined. */
-export interface ClassScore {
-  class: string;
-  precision: number | null;
-  recall: number | null;
-  f1: number | null;
-  auroc: number | null;
-  support: number;
-}
-
-export interface JobResult {
-  test: (Score & { macro_f1?: number | null; auroc?: number | null }) | null;
-  validation: Score | null;
-  best_step: number;
-  best_epoch: number;
-  steps: number;
-  epochs: number;
-  stopped: string;
-  seconds: number;
-  confusion_matrix: number[][];
-  /** Missing in the results of older versions. */
-  per_class?: ClassScore[];
-  classes: string[];
-  weights_sha256: string;
-}
+export type { ClassScore, JobResult, Score } from "./result";
 
 export interface DatasetName {
   id: string;
@@ -110,6 +82,7 @@ interface AnyJob {
   resume: "exact" | "approximate" | null;
   resume_reason: string | null;
   error: JobError | null;
+  replay_of: string | null;
   last_seq: number;
 }
 
@@ -138,9 +111,19 @@ export interface Ingest extends AnyJob {
 
 export type Job = Training | Ingest;
 
+export interface Measured {
+  min: number;
+  mean: number;
+  max: number;
+  std: number;
+}
+
 /** What an ingest found out about the files. One that was refused has only what was known by then. */
 export interface Findings {
   samples?: Record<string, Record<string, number>>;
+  /** Numbers to foretell, or the columns of a forecast's table: {split: {name: {min, mean, max, std, ...}}}. */
+  targets?: Record<string, Record<string, Measured>>;
+  columns?: Record<string, Record<string, Measured>>;
   skipped?: { file: string; row?: number; reason: string }[];
   skipped_total?: number;
   ignored_files?: string[];
@@ -215,7 +198,7 @@ export interface Dataset extends DatasetName {
   findings: Findings | null;
 }
 
-/** Rows of pixels (of channels), steps of a series (of features), a text, or null for a recording. */
+/** Rows of pixels (of channels), steps of a series (of features), a text; null for a recording, and where not asked for. */
 export type Values = number[] | number[][] | number[][][] | string | null;
 
 export interface Sample {
@@ -246,9 +229,12 @@ export interface ModelVersion {
   parameters: number;
   task: Task;
   input: { kind: string; shape: number[]; dtype: string };
-  preprocessing: JsonObject;
+  /** Null in lists. */
+  preprocessing: JsonObject | null;
   classes: string[];
-  metrics: { test?: Score | null; validation?: Score | null };
+  columns: string[] | null;
+  targets: string[] | null;
+  metrics: { test?: TestScore | null; validation?: Score | null };
   dataset: DatasetName;
 }
 

@@ -12,6 +12,7 @@ import { Ago } from "../time";
 import type { Dataset } from "../wire";
 import { Classes } from "./classes";
 import { FindingsPanel } from "./findings";
+import { Measures } from "./measures";
 import { Samples } from "./samples";
 import { shapeWords, splitWords, taskWords } from "./words";
 
@@ -19,7 +20,7 @@ function Facts({ dataset }: { dataset: Dataset }) {
   const facts: [string, ComponentChildren][] = [
     ["Kind", dataset.kind],
     ["A sample", shapeWords(dataset)],
-    ["Samples", splitWords(dataset)],
+    [dataset.task === "forecast" ? "Rows" : "Samples", splitWords(dataset)],
     ["To learn", taskWords(dataset)],
     ["Size", bytes(dataset.size_bytes)],
     ["Made", <Ago at={dataset.created_at} />],
@@ -78,6 +79,7 @@ export function DatasetPage({ name }: { name: string }) {
           <Samples dataset={dataset} />
           <div class="columns">
             {dataset.task === "classification" ? <Classes dataset={dataset} /> : null}
+            {dataset.targets && dataset.findings ? <Measures findings={dataset.findings} targets={dataset.targets} /> : null}
             {dataset.findings ? <FindingsPanel findings={dataset.findings} /> : null}
           </div>
           <p class="muted small clip">

@@ -11,6 +11,8 @@ import { splitsOf } from "./words";
 /** So many fill rows of every width. */
 const SHOWN: Record<string, number> = { image: 27 };
 const FEW = 12;
+/** Rows of a forecast's table that the service shows together. */
+const STRETCH = 96;
 /** Numbers that one look may bring over; large pictures are therefore fewer. */
 const MOST_NUMBERS = 1_500_000;
 
@@ -18,7 +20,8 @@ const path = (dataset: Dataset): string => `/v1/datasets/${encodeURIComponent(`$
 
 /** Indices spread evenly: sets are often sorted by class, and then the first samples are all of one. */
 function places(dataset: Dataset, samples: number, turn: number): number[] {
-  const numbers = dataset.kind === "text" ? 1 : dataset.shape.reduce((product, side) => product * side, 1);
+  const shape = dataset.task === "forecast" ? [STRETCH, ...dataset.shape.slice(1)] : dataset.shape;
+  const numbers = dataset.kind === "text" ? 1 : shape.reduce((product, side) => product * side, 1);
   const many = Math.max(4, Math.min(SHOWN[dataset.kind] ?? FEW, Math.floor(MOST_NUMBERS / Math.max(1, numbers)), samples));
   const shown = Math.min(many, samples);
   const stride = samples / shown;
@@ -27,10 +30,14 @@ function places(dataset: Dataset, samples: number, turn: number): number[] {
   return Array.from({ length: shown }, (_, index) => Math.min(samples - 1, Math.floor((index + offset) * stride)));
 }
 
+/** Pictures and recordings are asked for as files; of the others their values are drawn. */
+const drawn = (dataset: Dataset): boolean => dataset.kind !== "image" && dataset.kind !== "audio";
+
 async function look(dataset: Dataset, split: string, indices: number[], signal: AbortSignal): Promise<Sample[]> {
   const one = async (index: number): Promise<Sample[]> => {
     const after = index ? `&after=${index - 1}` : "";
-    const answer = await call<List<Sample>>(`${path(dataset)}?split=${split}&limit=1${after}`, { signal });
+    const query = `split=${split}&limit=1&values=${drawn(dataset)}${after}`;
+    const answer = await call<List<Sample>>(`${path(dataset)}?${query}`, { signal });
     return answer.body?.data ?? [];
   };
   return (await Promise.all(indices.map(one))).flat();
@@ -46,7 +53,7 @@ function Shown({ dataset, split, sample }: { dataset: Dataset; split: string; sa
   }
   if (dataset.kind === "audio") return <audio controls preload="none" src={`${path(dataset)}/${index}/audio?split=${split}`} aria-label={name} />;
   if (typeof values === "string") return <blockquote>{values}</blockquote>;
-  return <Drawing values={values as (number | number[])[]} span={dataset.lengths?.[1] ?? dataset.shape[0] ?? 1} label={name} />;
+  return <Drawing values={values as (number | number[])[]} span={dataset.task === "forecast" ? STRETCH : (dataset.lengths?.[1] ?? dataset.shape[0] ?? 1)} label={name} />;
 }
 
 export function Samples({ dataset }: { dataset: Dataset }) {
@@ -55,7 +62,9 @@ export function Samples({ dataset }: { dataset: Dataset }) {
   const turn = useSignal(0);
   const shown = useSignal<Sample[] | null>(null);
   const problem = useSignal<Problem | undefined>(undefined);
-  const samples = dataset.splits[split.value] ?? 0;
+  const held = dataset.splits[split.value] ?? 0;
+  // of a table one sees stretches of rows
+  const samples = dataset.task === "forecast" ? Math.ceil(held / STRETCH) : held;
   useEffect(() => {
     const abort = new AbortController();
     const load = async (): Promise<void> => {

@@ -8,6 +8,9 @@ import { tar, type Named } from "./tar";
 export interface Draft {
   name: string;
   kind: string;
+  task: string;
+  target: string;
+  missing: string;
   size: string;
   channels: string;
   label: string;
@@ -17,7 +20,7 @@ export interface Draft {
   source: string;
 }
 
-export const blank: Draft = { name: "", kind: "", size: "", channels: "", label: "", text: "", pattern: "", test: "", source: "" };
+export const blank: Draft = { name: "", kind: "", task: "", target: "", missing: "", size: "", channels: "", label: "", text: "", pattern: "", test: "", source: "" };
 
 export const chosen = signal<Named[]>([]);
 export const draft = signal<Draft>(blank);

@@ -1,5 +1,7 @@
 import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { asProblem, call, type Problem } from "../http";
+import { useIdempotencyKey } from "../key";
 import { Dialog } from "../part/dialog";
 import { ended } from "../part/status";
 import { Trouble } from "../part/trouble";
@@ -16,6 +18,8 @@ interface Props {
 export function Controls({ job, path, refresh }: Props) {
   const problem = useSignal<Problem | null>(null);
   const sending = useSignal<string | null>(null);
+  const keyFor = useIdempotencyKey();
+  const replays = useRef(0);
   const asking = useSignal<"cancel" | "delete" | null>(null);
 
   const ask = async (verb: string): Promise<void> => {
@@ -28,6 +32,21 @@ export function Controls({ job, path, refresh }: Props) {
     } finally {
       sending.value = null;
       refresh();
+    }
+  };
+  /** Trains the same once more, as a job of its own, whose page says how the weights compare. */
+  const replay = async (): Promise<void> => {
+    sending.value = "replay";
+    problem.value = null;
+    try {
+      const headers = { "idempotency-key": keyFor(`${path} ${replays.current}`) };
+      const { body } = await call<Job>(`${path}/replay`, { method: "POST", headers });
+      replays.current += 1;
+      if (body) go(["jobs", body.id]);
+    } catch (error) {
+      problem.value = asProblem(error);
+    } finally {
+      sending.value = null;
     }
   };
   const remove = async (): Promise<void> => {
@@ -61,6 +80,16 @@ export function Controls({ job, path, refresh }: Props) {
             {cancelling ? "Cancelling …" : "Cancel"}
           </button>
         )}
+        {trains && job.status === "succeeded" ? (
+          <button
+            type="button"
+            title="Train it again from all that is stored of it, and compare the weights"
+            disabled={sending.value !== null}
+            onClick={() => void replay()}
+          >
+            {sending.value === "replay" ? "Replaying …" : "Replay"}
+          </button>
+        ) : null}
         {over ? (
           <button type="button" class="danger" onClick={() => (asking.value = "delete")}>
             Delete

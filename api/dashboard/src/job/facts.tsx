@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
-import { family, reference } from "../jobs/row";
-import { count, percent } from "../number";
+import { family, reference, shortId } from "../jobs/row";
+import { count } from "../number";
 import { ended } from "../part/status";
+import { judged } from "../result";
 import { href } from "../route";
 import { Ago, Took, Until } from "../time";
 import type { Job } from "../wire";
@@ -24,11 +25,15 @@ export function Facts({ job }: { job: Job }) {
   if (job.worker) facts.push(["Worker", <a href={href(["workers"])}>{job.worker.slice(-8)}</a>]);
   if (job.kind === "train" && job.threads) facts.push(["Threads", count(job.threads)]);
   if (job.attempt > 1) facts.push(["Attempt", `${job.attempt} of at most ${job.max_attempts}`]);
+  if (job.replay_of) facts.push(["Replay of", <a href={href(["jobs", job.replay_of])}>{shortId(job.replay_of)}</a>]);
   if (job.model) {
     const version = job.model_version ? ` version ${job.model_version}` : "";
     facts.push(["Model", <a href={href(["models", job.model])}>{job.model + version}</a>]);
   }
-  if (job.kind === "train" && job.result?.test) facts.push(["Test accuracy", <strong>{percent(job.result.test.accuracy)}</strong>]);
+  if (job.kind === "train" && job.result?.test) {
+    const [value, name] = judged(job.result.test);
+    facts.push([`Test ${name}`, <strong>{value}</strong>]);
+  }
   return (
     <dl class="facts">
       {facts.map(([name, value]) => (

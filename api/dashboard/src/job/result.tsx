@@ -1,6 +1,9 @@
 import { count, measure, percent, plural } from "../number";
+import { judged, type TestScore } from "../result";
 import { span } from "../time";
-import type { ClassScore, JobResult, Score } from "../wire";
+import type { ClassScore, JobResult } from "../wire";
+import { Compared, Forecasts } from "./forecasts";
+import { Replayed } from "./replayed";
 
 const why: Record<string, string> = {
   epochs: "all epochs done",
@@ -10,13 +13,18 @@ const why: Record<string, string> = {
   early_stopping: "it no longer got better",
 };
 
-function Scores({ name, score }: { name: string; score: Score | null }) {
+function Scores({ name, score }: { name: string; score: TestScore | null }) {
   if (!score) return null;
+  const [value, what] = judged(score, 2);
   return (
     <div class="score">
       <span class="muted small">{name}</span>
-      <strong>{percent(score.accuracy, 2)}</strong>
-      <span class="muted small">loss {measure(score.loss)}</span>
+      <strong>{value}</strong>
+      <span class="muted small">
+        {score.accuracy === undefined ? `${what} · ` : ""}
+        {score.mae === undefined ? "" : `MAE ${measure(score.mae)} · `}
+        {"r2" in score ? `R² ${measure(score.r2)} · ` : ""}loss {measure(score.loss)}
+      </span>
     </div>
   );
 }
@@ -126,6 +134,7 @@ export function Result({ result }: { result: JobResult }) {
   return (
     <section class="panel" aria-labelledby="result">
       <h2 id="result">Result</h2>
+      {result.replay ? <Replayed replay={result.replay} /> : null}
       <div class="scores">
         <Scores name="Test" score={result.test} />
         <Scores name="Validation" score={result.validation} />
@@ -134,6 +143,8 @@ export function Result({ result }: { result: JobResult }) {
           {span(result.seconds)}: {why[result.stopped] ?? result.stopped}.
         </p>
       </div>
+      {result.test && result.baseline ? <Compared test={result.test} baseline={result.baseline} /> : null}
+      {result.forecasts?.length ? <Forecasts forecasts={result.forecasts} /> : null}
       <div class="measured">
         {result.confusion_matrix?.length ? (
           <div>

@@ -12,6 +12,11 @@ const accuracy: Line[] = [
   { metric: "train_accuracy", label: "train", colour: "--curve-train" },
   { metric: "validation_accuracy", label: "validation", colour: "--curve-validation", dots: true },
 ];
+const error: Line[] = [
+  { metric: "train_mae", label: "train, absolute", colour: "--curve-train" },
+  { metric: "validation_mae", label: "validation, absolute", colour: "--curve-validation", dots: true },
+  { metric: "validation_rmse", label: "validation, root mean square", colour: "--curve-rate", dots: true },
+];
 const rate: Line[] = [{ metric: "learning_rate", label: "learning rate", colour: "--curve-rate" }];
 
 const words = { loading: "loading", live: "live", reconnecting: "reconnecting", ended: "complete" };
@@ -40,7 +45,11 @@ export function CurvesSection({ feed, job }: { feed: Feed; job: Training }) {
       </div>
       <div class="columns">
         <Chart title="Loss" curves={feed.curves} version={version} lines={loss} log={log.value} />
-        <Chart title="Accuracy" curves={feed.curves} version={version} lines={accuracy} range={[0, 1]} />
+        {feed.curves.has("train_mae") || feed.curves.has("validation_mae") ? (
+          <Chart title="Error" curves={feed.curves} version={version} lines={error} />
+        ) : (
+          <Chart title="Accuracy" curves={feed.curves} version={version} lines={accuracy} range={[0, 1]} />
+        )}
         {moving && feed.curves.has("learning_rate") ? (
           <Chart title="Learning rate" curves={feed.curves} version={version} lines={rate} />
         ) : null}

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { asProblem, call, get, type Problem } from "../http";
+import { useIdempotencyKey } from "../key";
 import { Copy } from "../part/copy";
 import { Choice, Field } from "../part/field";
 import { Trouble } from "../part/trouble";
@@ -11,18 +12,6 @@ import { go, href, route } from "../route";
 import { session } from "../session";
 import type { Dataset, Job, List } from "../wire";
 import { blank, body, curl, draftOf, fieldOf, fitted, type Draft } from "./request";
-
-/** One key per request body: sending the same form twice, or again after a lost answer, makes one job. */
-function useIdempotencyKey() {
-  const last = useRef({ text: "", key: "" });
-  return (text: string): string => {
-    if (last.current.text !== text) {
-      const random = crypto.getRandomValues(new Uint8Array(16));
-      last.current = { text, key: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("") };
-    }
-    return last.current.key;
-  };
-}
 
 /** `#/jobs/new?from=<job>` starts from that job's own settings, `?dataset=<reference>` from what fits that data set. */
 function usePrefill(set: (draft: Draft) => void): void {

@@ -1,6 +1,7 @@
-import { count, ordinal, percent } from "../number";
+import { count, ordinal } from "../number";
 import { ProgressBar, progressWords } from "../part/progress";
 import { ended, Status } from "../part/status";
+import { judged } from "../result";
 import { href } from "../route";
 import { Ago, Took, Until } from "../time";
 import type { DatasetName, Ingest, Job, Training } from "../wire";
@@ -35,9 +36,10 @@ function Standing({ job }: { job: Job }) {
   }
   if (job.status === "succeeded" && job.kind === "ingest") return <Made job={job} />;
   if (job.status === "succeeded" && job.kind === "train" && job.result?.test) {
+    const [value, name] = judged(job.result.test);
     return (
       <span>
-        <strong>{percent(job.result.test.accuracy)}</strong> <span class="muted">test accuracy</span>
+        <strong>{value}</strong> <span class="muted">test {name}</span>
       </span>
     );
   }

@@ -1,15 +1,22 @@
 /** One model: its versions, what serves, and what served before. */
 import { useSignal } from "@preact/signals";
 import { call } from "../http";
-import { count, measure, percent } from "../number";
+import { count, measure } from "../number";
 import { Dialog } from "../part/dialog";
 import { Pending } from "../part/trouble";
 import { useTitle } from "../part/title";
 import { useResource } from "../poll";
+import { judged, type TestScore } from "../result";
 import { href } from "../route";
 import { Ago } from "../time";
 import type { Alias, List, Model, ModelVersion } from "../wire";
 import { History } from "./history";
+
+/** The column is mostly accuracies, which need no name. */
+const words = (test: TestScore): string => {
+  const [value, name] = judged(test, 2);
+  return name === "accuracy" ? value : `${name} ${value}`;
+};
 
 interface RowProps {
   version: ModelVersion;
@@ -36,7 +43,7 @@ function VersionRow({ version, aliases, promote }: RowProps) {
           </span>
         )}
       </td>
-      <td class="number">{test ? percent(test.accuracy, 2) : "–"}</td>
+      <td class="number">{test ? words(test) : "–"}</td>
       <td class="number">{test ? measure(test.loss) : "–"}</td>
       <td class="number">{count(version.parameters)}</td>
       <td>
@@ -155,7 +162,7 @@ export function ModelPage({ name }: { name: string }) {
               <tr>
                 <th scope="col">Version</th>
                 <th scope="col">Known as</th>
-                <th scope="col" class="number">Test accuracy</th>
+                <th scope="col" class="number">Test</th>
                 <th scope="col" class="number">Test loss</th>
                 <th scope="col" class="number">Parameters</th>
                 <th scope="col">Made by</th>

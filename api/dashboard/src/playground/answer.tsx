@@ -25,7 +25,7 @@ interface Props<Question> extends Desk {
 
 function reads({ input, preprocessing }: ModelVersion): string {
   if (input.kind === "text") return "texts";
-  const varies = input.kind === "series" && preprocessing["variable"] === true;
+  const varies = input.kind === "series" && preprocessing?.["variable"] === true;
   return (varies ? "up to " : "") + shapeWords({ ...input, lengths: null, rate: null });
 }
 

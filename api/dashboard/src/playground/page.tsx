@@ -5,6 +5,7 @@ import { useResource } from "../poll";
 import { go, href, route } from "../route";
 import type { List, Model, ModelVersion } from "../wire";
 import type { Desk } from "./answer";
+import { CommandDesk } from "./command";
 import { DrawingDesk } from "./drawn";
 import { SeriesDesk } from "./measured";
 import { PictureDesk } from "./shown";
@@ -12,6 +13,7 @@ import { TextDesk } from "./written";
 
 function Fitting(desk: Desk) {
   const { kind, shape } = desk.version.input;
+  if (desk.version.task !== "classification") return <CommandDesk {...desk} />;
   if (kind === "image") return shape[2] === 1 ? <DrawingDesk {...desk} /> : <PictureDesk {...desk} />;
   if (kind === "series") return <SeriesDesk {...desk} />;
   if (kind === "text") return <TextDesk {...desk} />;

@@ -4,18 +4,18 @@ import type { Dataset, List, ModelVersion, Sample } from "../wire";
 
 const path = ({ dataset }: ModelVersion): string => `/v1/datasets/${encodeURIComponent(`${dataset.name}@${dataset.version}`)}`;
 
-/** One of them, anywhere; nothing when the data set is gone. */
-export async function drawSample(version: ModelVersion): Promise<Sample | null> {
+/** One of them, anywhere, perhaps without its values; nothing when the data set is gone. */
+export async function drawSample(version: ModelVersion, values = true): Promise<Sample | null> {
   const { splits } = await get<Dataset>(path(version));
   const index = Math.floor(Math.random() * (splits["test"] ?? 0));
   const after = index ? `&after=${index - 1}` : "";
-  const list = await call<List<Sample>>(`${path(version)}/samples?split=test&limit=1${after}`);
+  const list = await call<List<Sample>>(`${path(version)}/samples?split=test&limit=1&values=${values}${after}`);
   return list.body?.data[0] ?? null;
 }
 
 /** Its picture as the service stores it, a PNG. */
 export async function drawPicture(version: ModelVersion): Promise<{ picture: Blob; label: string } | null> {
-  const sample = await drawSample(version);
+  const sample = await drawSample(version, false);
   if (!sample) return null;
   const answer = await fetch(`${path(version)}/samples/${sample.index}/image?split=test`);
   return answer.ok ? { picture: await answer.blob(), label: sample.label } : null;

@@ -1,0 +1,80 @@
+/** What a training reached, as the API sends it, and how one says it. */
+import { measure, percent } from "./number";
+
+/** Of classes accuracy, of numbers errors in their own units. */
+export interface Score {
+  loss: number;
+  accuracy?: number;
+  mae?: number;
+  rmse?: number;
+  perplexity?: number;
+}
+
+export interface TestScore extends Score {
+  macro_f1?: number | null;
+  auroc?: number | null;
+  r2?: number | null;
+  mase?: number | null;
+}
+
+/** One class of the test split; null where a score is undefined. */
+export interface ClassScore {
+  class: string;
+  precision: number | null;
+  recall: number | null;
+  f1: number | null;
+  auroc: number | null;
+  support: number;
+}
+
+/** What a forecast is compared with: the value one season before. */
+export interface Baseline {
+  name: string;
+  season: number;
+  mae: number;
+  rmse: number;
+  mase: number | null;
+}
+
+/** A window of the test split, by target: the last rows seen, those that came, those foretold. */
+export interface Forecast {
+  window: number;
+  seen: Record<string, number[]>;
+  truth: Record<string, number[]>;
+  forecast: Record<string, number[]>;
+}
+
+/** How a replay compares with the job that it trained again. */
+export interface Replay {
+  of: string;
+  match: boolean;
+  weights_sha256: string;
+  original_sha256: string;
+  differences: string[];
+}
+
+export interface JobResult {
+  test: TestScore | null;
+  validation: Score | null;
+  best_step: number;
+  best_epoch: number;
+  steps: number;
+  epochs: number;
+  stopped: string;
+  seconds: number;
+  confusion_matrix: number[][] | null;
+  /** Missing in the results of older versions, as the two behind it. */
+  per_class?: ClassScore[];
+  baseline?: Baseline | null;
+  forecasts?: Forecast[];
+  classes: string[];
+  weights_sha256: string;
+  replay?: Replay;
+}
+
+/** The score that a task is judged by: its value and its name. */
+export function judged({ accuracy, perplexity, rmse, loss }: Score, digits = 1): [value: string, name: string] {
+  if (accuracy !== undefined) return [percent(accuracy, digits), "accuracy"];
+  if (perplexity !== undefined) return [measure(perplexity), "perplexity"];
+  return rmse === undefined ? [measure(loss), "loss"] : [measure(rmse), "RMSE"];
+}
