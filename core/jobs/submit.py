@@ -111,7 +111,7 @@ class Intake:
         if request.network.family != family:
             raise Invalid(f"{pinned} is a {family}: give its network to start from its weights", "#/network/family")
         trained_on = self._session.get_one(Dataset, version.dataset_id)
-        if trained_on.kind == "text":
+        if trained_on.kind in ("text", "corpus"):
             raise Invalid(
                 "a training on texts chooses its own tokens, so it cannot start from weights", "#/fine_tune_from"
             )
@@ -165,6 +165,7 @@ def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
     """What a dataset's row tells the plan."""
     lengths = None if dataset.lengths is None else (dataset.lengths[0], dataset.lengths[1])
     targets = 0 if dataset.targets is None else len(dataset.targets)
+    text = (dataset.findings or {}).get("text")
     return plan.Sample(
         dataset.kind,
         tuple(dataset.shape),
@@ -175,4 +176,6 @@ def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
         dataset.task,
         targets,
         (dataset.splits["train"], dataset.splits["test"]) if dataset.task == "forecast" else None,
+        characters=dataset.splits["train"] if dataset.task == "language" else None,
+        distinct=None if text is None else text["train"]["distinct_characters"],
     )

@@ -14,6 +14,7 @@ from core.environment import differences
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
+from models.data.corpus import Corpus
 from models.data.held import place
 from models.data.resident import Resident
 from models.data.splits import Dataset, preprocessing, split
@@ -219,9 +220,9 @@ class Run:
         )
 
     def _next_indices(self) -> Tensor:
-        """The samples of the next step; a full batch needs no shuffling."""
+        """The samples of the next step; a full batch needs no shuffling, but windows begin elsewhere each time."""
         epoch, position = divmod(self.progress.step, self.steps_per_epoch)
-        if epoch != self._order_epoch and self.steps_per_epoch > 1:
+        if epoch != self._order_epoch and (self.steps_per_epoch > 1 or isinstance(self.train, Corpus)):
             self._order = self.train.order(self.spec.seed, epoch, self.samples_per_step)
             self._order_epoch = epoch
         start = position * self.samples_per_step
