@@ -27,7 +27,7 @@ def once(
     ``asked`` is what was asked for, as JSON. What ``make`` raises must undo the transaction, and with it the key.
 
     Raises:
-        IdempotencyMismatch: the key was used for something else.
+        IdempotencyMismatch: the key was used for another request.
     """
     if key is None:
         return make(), True

@@ -47,7 +47,7 @@ class Submissions:
 
         Raises:
             Invalid: it can never run.
-            IdempotencyMismatch: the key was used with another body.
+            IdempotencyMismatch: the key was used for another request.
             NotFound: the job that the key made was deleted.
         """
         one = _Submission(tenant, request, key, asyncio.get_running_loop().create_future())
