@@ -54,8 +54,13 @@ class Plan:
     @property
     def least_batch(self) -> int:
         """Batch normalisation of one number a channel is undefined: a 1x1 map needs two samples."""
+        return 2 if any(layer.output[:2] == (1, 1) for layer in self.batch_norms) else 1
+
+    @property
+    def batch_norms(self) -> list[Layer]:
+        """The layers that look at all samples of a batch together; those inside of residual blocks too."""
         flat = [layer for outer in self.layers for layer in (outer, *outer.inner)]
-        return 2 if any(layer.kind == "batch_norm" and layer.output[:2] == (1, 1) for layer in flat) else 1
+        return [layer for layer in flat if layer.kind == "batch_norm"]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: input, outputs, parameters, flops, activation_bytes and the layers."""

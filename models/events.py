@@ -19,6 +19,7 @@ class Started:
     plan: Plan
     threads: int
     device: str
+    devices: int
     exact: bool
     reason: str | None
 

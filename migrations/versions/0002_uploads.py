@@ -40,6 +40,7 @@ def upgrade() -> None:
         op.create_check_constraint(op.f("ck_jobs_dataset"), "jobs", DATASET)
         _replace("datasets", "kind", SAMPLE_KINDS)
     op.add_column("jobs", sa.Column("vocabulary", INT, nullable=True))
+    op.add_column("jobs", sa.Column("devices", INT, nullable=False, server_default="1"))
     op.add_column("datasets", sa.Column("lengths", JSON, nullable=True))
     op.add_column("datasets", sa.Column("rate", INT, nullable=True))
     op.add_column("datasets", sa.Column("findings", JSON, nullable=True))
@@ -63,6 +64,7 @@ def downgrade() -> None:
     op.drop_column("datasets", "findings")
     op.drop_column("datasets", "rate")
     op.drop_column("datasets", "lengths")
+    op.drop_column("jobs", "devices")
     op.drop_column("jobs", "vocabulary")
     op.execute("DELETE FROM jobs WHERE kind = 'ingest'")
     if op.get_bind().dialect.name == "sqlite":

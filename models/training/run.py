@@ -4,11 +4,12 @@ import contextlib
 import hashlib
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core import plan
@@ -20,37 +21,30 @@ from models.data.splits import Dataset, preprocessing, split
 from models.evaluate import confusion_matrix, logits_of, macro, per_class, scores
 from models.events import Diverged, Finished
 from models.networks import build
-from models.training import environment, optim, schedule
+from models.training import batch_norm, environment, optim, schedule
 from models.training.progress import Progress
+from models.training.ranks import Ranks, Team, apart, joined
 from models.training.shares import Shares
 from models.training.start import Start
-
-
-@dataclass
-class Sums:
-    """Training loss and accuracy since they were last logged: on the device, read only when they are logged."""
-
-    loss: Tensor
-    weight: Tensor
-    correct: Tensor
-
-    @classmethod
-    def zero(cls, device: torch.device) -> "Sums":
-        """Nothing summed yet."""
-        real, whole = (
-            torch.zeros((2,), dtype=torch.float64, device=device),
-            torch.zeros((), dtype=torch.int64, device=device),
-        )
-        return cls(real[0], real[1], whole)
+from models.training.sums import Sums
 
 
 class Run:
     """A seeded training at step ``progress.step``; nothing in it depends on time."""
 
     def __init__(
-        self, spec: TrainSpec, dataset: Dataset, threads: int, device: torch.device, start: Start | None = None
+        self,
+        spec: TrainSpec,
+        dataset: Dataset,
+        threads: int,
+        device: torch.device,
+        start: Start | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        environment.prepare(spec.seed, threads, device)
+        self.ranks, self.team = ranks, ranks if isinstance(ranks, Team) else None
+        self.devices, device = (1, device) if ranks is None else (ranks.count, ranks.device)
+        own_threads = max(1, threads // self.devices)
+        environment.prepare(spec.seed, own_threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
         self.preprocessing = preprocessing(splits.train, spec, dataset.sample)
@@ -67,14 +61,18 @@ class Run:
         if start is not None:
             start.put_into(self.network)
         self.network.to(device)
+        if ranks is not None and ranks.rank:
+            environment.seed_apart(spec.seed, ranks.rank)
         self._started_from = None if start is None else start.identity
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
+        self.inexact: str | None = None
         self.best_weights: dict[str, Tensor] = {}
         self.class_weights = self._class_weights()
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
-        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device, self.rules.precision)
+        part = math.ceil(self.micro_batch / self.devices)
+        self.shares = Shares(self.network, self.plan, part, own_threads, device, self.rules.precision)
         self.samples_per_step = len(self.train) if samples is None else samples * self.rules.accumulate
         self.steps_per_epoch = math.ceil(len(self.train) / self.samples_per_step)
         self.total_steps = self.rules.steps
@@ -82,7 +80,7 @@ class Run:
             self.total_steps = self.rules.epoch_limit * self.steps_per_epoch
         self._order = self.train.order(spec.seed, 0, self.samples_per_step)
         self._order_epoch = 0
-        self._check_single_samples()
+        batch_norm.check(self.plan, len(self.train), self.samples_per_step, self.micro_batch, self.devices)
 
     @property
     def rate(self) -> float:
@@ -92,6 +90,8 @@ class Run:
 
     def step(self) -> float:
         """One update of the weights; gives the learning rate that it used."""
+        if self.team is not None:
+            self.team.tell("step")
         rate = self.rate
         optim.set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
@@ -102,12 +102,20 @@ class Run:
         score = partial(self._score, weight=weight)
         parts = zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True)
         for number, (part, wanted) in enumerate(parts):
+            first = number * self.micro_batch
+            if self.ranks is not None:
+                first += self.ranks.offset(len(part))
+                part, wanted = self.ranks.part(part), self.ranks.part(wanted)
+                if not len(part):
+                    continue
             inputs, lengths = self.train.batch(part)
             if self.augmentation is not None:
-                inputs = self.augmentation(inputs, self.progress.step, number * self.micro_batch, lengths)
+                inputs = self.augmentation(inputs, self.progress.step, first, lengths)
             for loss, correct in self.shares.backward(score, inputs, lengths, wanted):
                 self.sums.loss += loss
                 self.sums.correct += correct
+        if self.ranks is not None:
+            self.ranks.add_up(self.shares.parameters)
         self.sums.weight += weight
         if self.rules.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.rules.clip_norm)
@@ -134,18 +142,28 @@ class Run:
 
     def read_sums(self) -> dict[str, float]:
         """Mean training loss and accuracy since the last call."""
-        values = {
-            "train_loss": self.checked_loss() or 0.0,
-            "train_accuracy": self.sums.correct.item() / self.progress.logged,
-        }
-        self.sums, self.progress.logged = Sums.zero(self.device), 0
+        loss, correct = self._totals()
+        values = {"train_loss": self._checked(loss), "train_accuracy": correct / self.progress.logged}
+        self.progress.logged = 0
+        self.forget_sums()
+        if self.team is not None:
+            self.team.tell("forget_sums")
         return values
 
-    def checked_loss(self) -> float | None:
-        """Mean training loss since it was last read, null if no step was made; Diverged if it is not finite."""
-        if not self.progress.logged:
-            return None
-        loss = (self.sums.loss / self.sums.weight).item()
+    def forget_sums(self) -> None:
+        """Begin to sum loss and hits anew."""
+        self.sums.forget()
+
+    def _totals(self) -> tuple[float, int]:
+        """Summed training loss and hits of all ranks since they were last read."""
+        loss, correct = self.sums.loss.item(), int(self.sums.correct.item())
+        for own in [] if self.team is None else self.team.ask("own_state"):
+            loss, correct = loss + float(own["sums/loss"]), correct + int(own["sums/correct"])
+        return loss, correct
+
+    def _checked(self, summed: float) -> float:
+        """The mean of a summed training loss; Diverged if it is not finite."""
+        loss = summed / self.sums.weight.item()
         if not math.isfinite(loss):
             raise Diverged(self.progress.step, "train_loss", loss)
         return loss
@@ -163,15 +181,20 @@ class Run:
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the next step depends on, as copies."""
-        self.checked_loss()
+        if self.progress.logged:
+            self._checked(self._totals()[0])
         state = {f"optimizer/{key}": value for key, value in optim.tensors(self.optimizer, self.network).items()}
-        state |= {f"generator/{key}": value for key, value in environment.generator_states(self.device).items()}
-        state |= {
-            f"sums/{name}": getattr(self.sums, name).to("cpu", copy=True) for name in ("loss", "weight", "correct")
-        }
+        states = [self.own_state(), *([] if self.team is None else self.team.ask("own_state"))]
+        state |= joined(states)
         if self.progress.best_step != self.progress.step:
             state |= {f"best/{key}": value for key, value in _copy(self.best_weights).items()}
         return Checkpoint(_copy(self.network.state_dict()), state, self.manifest())
+
+    def own_state(self) -> dict[str, NDArray[Any]]:
+        """What a checkpoint needs of this rank alone: its random generators, its sums."""
+        own = {f"generator/{key}": value for key, value in environment.generator_states(self.device).items()}
+        own |= {f"sums/{name}": getattr(self.sums, name) for name in ("loss", "weight", "correct")}
+        return {key: value.to("cpu", copy=True).numpy() for key, value in own.items()}
 
     def manifest(self) -> dict[str, Any]:
         """What a checkpoint says about itself."""
@@ -180,26 +203,28 @@ class Run:
             "epoch": self.progress.epoch,
             "progress": self.progress.as_dict(),
             "training": self._identity(),
-            "environment": environment.describe(self.threads, self.device),
+            "environment": environment.describe(self.threads, self.device, self.devices),
         }
 
-    def restore(self, checkpoint: Checkpoint) -> str | None:
-        """Go back to a checkpoint; the reason if bits may differ from then on. ValueError: it is another training's."""
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to a checkpoint; ``inexact`` says if bits may differ. ValueError: it is another training's."""
         if checkpoint.manifest["training"] != self._identity():
             raise ValueError("the checkpoint belongs to another training: its spec or its data set is not this one's")
         groups: dict[str, dict[str, Tensor]] = {"optimizer": {}, "generator": {}, "sums": {}, "best": {}}
-        for key, value in checkpoint.state.items():
+        rank = 0 if self.ranks is None else self.ranks.rank
+        for key, value in apart(checkpoint.state, rank, self.devices).items():
             group, name = key.split("/", 1)
             groups[group][name] = value
         self.network.load_state_dict(checkpoint.weights)
         optim.restore(self.optimizer, self.network, groups["optimizer"])
         environment.restore_generators(groups["generator"], self.device)
-        self.sums = Sums(**{name: value.to(self.device, copy=True) for name, value in groups["sums"].items()})
+        for name, value in groups["sums"].items():
+            getattr(self.sums, name).copy_(value)
         self.progress = Progress.from_dict(checkpoint.manifest["progress"])
         if self.progress.best:
             self.best_weights = _copy(groups["best"] or checkpoint.weights)
-        now = environment.describe(self.threads, self.device)
-        return environment.differences(checkpoint.manifest["environment"], now)
+        now = environment.describe(self.threads, self.device, self.devices)
+        self.inexact = environment.differences(checkpoint.manifest["environment"], now)
 
     def finish(self) -> Finished:
         """Choose the best weights and read the test split, once."""
@@ -252,18 +277,6 @@ class Run:
             return torch.tensor(wanted, dtype=torch.float32, device=self.device)
         counts = self.train.targets.bincount(minlength=self.plan.outputs)
         return (len(self.train) / (self.plan.outputs * counts.clamp(min=1))).float()
-
-    def _check_single_samples(self) -> None:
-        """A last batch of one sample cannot pass a batch normalisation of a 1x1 map: say so before, not in an hour."""
-        last = len(self.train) % self.samples_per_step or self.samples_per_step
-        layers = [layer for outer in self.plan.layers for layer in (outer, *outer.inner)]
-        if last % self.micro_batch == 1 and any(
-            layer.kind == "batch_norm" and layer.output[:2] == (1, 1) for layer in layers
-        ):
-            raise ValueError(
-                f"the last batch of an epoch would have a single sample ({len(self.train)} to train on), which batch "
-                'normalisation of a 1x1 map cannot use; change batch_size, or use norm "group"'
-            )
 
     def _identity(self) -> str:
         """SHA-256 of what is trained on what."""
