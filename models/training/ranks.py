@@ -28,7 +28,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _NOTICE_SECONDS = 5.0
 """How soon rank 0 must have noticed by itself that another rank is gone; NCCL would wait for it for ever."""
 _FIND_SECONDS = 2.0
@@ -264,7 +264,9 @@ def _main(
     """The process of a rank other than 0."""
     gc.freeze()  # what rank 0 has done away with, an earlier process group perhaps, is not ours to end
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 decides
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_NAME, f"rank-{rank}".encode(), 0, 0, 0)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)  # it died before we asked to die with it
     for one in leaders:  # rank 0's ends, which a fork copies: they would keep the pipes open
