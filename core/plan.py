@@ -61,9 +61,14 @@ class Plan:
     @property
     def least_batch(self) -> int:
         """Batch normalisation of one number a channel is undefined: a map of one place needs two samples."""
-        flat = [layer for outer in self.layers for layer in (outer, *outer.inner)]
-        places = [math.prod(layer.output[:-1]) for layer in flat if layer.kind == "batch_norm"]
+        places = [math.prod(layer.output[:-1]) for layer in self.batch_norms]
         return 2 if 1 in places or (places and self.variable) else 1
+
+    @property
+    def batch_norms(self) -> list[Layer]:
+        """The layers that look at all samples of a batch together; those inside of residual blocks too."""
+        flat = [layer for outer in self.layers for layer in (outer, *outer.inner)]
+        return [layer for layer in flat if layer.kind == "batch_norm"]
 
     @property
     def least_steps(self) -> int:

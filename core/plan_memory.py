@@ -119,10 +119,13 @@ class Memory:
         return self.training_bytes + min(self.dataset_bytes, self.mapped_bytes)
 
 
-def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None = None) -> Memory:
-    """The memory of a training; ``batch_size`` instead of the spec's, if it is given."""
+def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None = None, devices: int = 1) -> Memory:
+    """The memory of a training; ``batch_size`` instead of the spec's, if it is given.
+
+    On several ``devices`` each has a process, with a part of every batch and data of its own; they share the file.
+    """
     rules = spec.hyperparameters
-    batch = min(batch_size or rules.samples_per_batch or FULL_BATCH_CHUNK, samples.train)
+    batch = math.ceil(min(batch_size or rules.samples_per_batch or FULL_BATCH_CHUNK, samples.train) / devices)
     halved = rules.precision == "bf16"
     weights = plan.parameters * BYTES
     optimizer = _numbers(rules.optimizer) * weights
@@ -136,6 +139,9 @@ def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None
     copy = weights + state
     # At its end a training holds no activations, and saving can use their memory.
     saving = max(copy + weights + _SERIALISED * state, _EXPORT * weights)
+    # Another process has its own of these; and in each the gradients are added up in one more copy.
+    ranks = (devices - 1) * (2 * weights + optimizer + activations + _LIBRARIES)
+    ranks += devices * weights if devices > 1 else 0
     parts = {
         "weights": weights,
         "gradients": weights,
@@ -145,13 +151,15 @@ def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None
         "evaluation": evaluation,
         "checkpoint": max(copy, saving - activations - evaluation),
         "libraries": _LIBRARIES,
+        "ranks": ranks,
     }
     # The file as it is, the training split cut out of it, and a copy of each split in the network's size.
     copies = samples.train * samples.raw_bytes + (samples.train + samples.test) * samples.resized_bytes
     read = max(batch, evaluated) * (samples.raw_bytes + samples.resized_bytes)
     held = samples.file_bytes + copies
     mapped = _MAPPED + _MAPPED_SAMPLE * (samples.train + samples.test) + read
-    return Memory(parts, held, held if plan.carries else mapped)  # a corpus is always in memory
+    held = samples.file_bytes + devices * copies
+    return Memory(parts, held, held if plan.carries else devices * mapped)  # a corpus is always in memory
 
 
 def largest_batch_size(fits: Callable[[int], bool], least: int = 1) -> int | None:

@@ -64,7 +64,7 @@ class Intake:
             request = request.model_copy(update={"fine_tune_from": pinned})
         memory = needs.memory(request, dataset, made).least_bytes
         largest = partial(needs.largest_batch, request, dataset, made)
-        fleet.refuse_if_nobody_fits(self._known, request.device, memory, largest)
+        fleet.refuse_if_nobody_fits(self._known, fleet.Need(request.device, request.devices, memory), largest)
         # a microsecond apart, so that they stand in line as they came
         at = self._at + timedelta(microseconds=len(self.accepted))
         job = Job(
@@ -74,6 +74,7 @@ class Intake:
             state="queued",
             priority=request.priority,
             device=request.device,
+            devices=request.devices,
             spec=request.model_dump(mode="json"),
             labels=request.metadata,
             dataset_id=dataset.id,
@@ -156,9 +157,13 @@ def make_plan(request: TrainJob, dataset: Dataset, vocabulary: int | None = None
         Invalid: the network cannot be built for samples of this shape.
     """
     try:
-        return plan.make(request.training, sample_of(dataset, vocabulary))
+        made = plan.make(request.training, sample_of(dataset, vocabulary))
     except plan.PlanError as error:
         raise Invalid(error.message, error.pointer) from None
+    if request.devices > 1 and made.batch_norms:
+        message = 'batch normalisation cannot be trained on several devices; use norm "group", or one device'
+        raise Invalid(message, "#/devices")
+    return made
 
 
 def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
