@@ -25,6 +25,7 @@ UNKNOWN_SPEAKERS = {"pattern": "{label}_{rest}", "test_pattern": "*_[ty]*"}  # t
     ("example", "options", "goal"),
     [
         ("japanese-vowels", {}, 0.95),
+        ("ecg5000", {}, 0.93),
         ("rt-polarity", {}, 0.74),
         ("spoken-digits-rnn", UNKNOWN_SPEAKERS, 0.8),
         ("spoken-digits-cnn", UNKNOWN_SPEAKERS, 0.8),
