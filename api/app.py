@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from api import VERSION, errors, openapi
 from api.edge import Edge
+from api.protocol import infer
 from api.routes import (
     aliases,
     checkpoints,
@@ -20,6 +21,7 @@ from api.routes import (
     keys,
     models,
     pages,
+    protocol,
     uploads,
     workers,
 )
@@ -27,7 +29,7 @@ from api.service import Service
 from api.serving import predict
 from core.settings import Settings
 
-ROUTERS = (jobs, estimates, history, checkpoints, datasets, uploads, models, aliases, workers, keys, health)
+ROUTERS = (jobs, estimates, history, checkpoints, datasets, uploads, models, aliases, workers, keys, health, protocol)
 
 
 def create_app(settings: Settings) -> Edge:
@@ -53,6 +55,9 @@ def create_app(settings: Settings) -> Edge:
     )
     app.state.service = service
     app.router.routes.append(Route(predict.PATH, service.predict, methods=["POST"], include_in_schema=False))
+    tensors = infer.Infer(service)
+    for path in (infer.PATH, infer.VERSION_PATH):
+        app.router.routes.append(Route(path, tensors, methods=["POST"], include_in_schema=False))
     for module in ROUTERS:
         app.include_router(module.router)
     app.router.routes.extend(pages.routes())

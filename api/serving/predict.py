@@ -1,7 +1,9 @@
 """``POST /v1/models/{reference}:predict`` as a plain ASGI callable: no framework between the socket and the model."""
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -39,18 +41,16 @@ class Predict:
     ) -> None:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
         self._writing = Writing()
-        self._versions = Versions(database, watch, self._executor, counters.batch.observe)
+        self.versions = Versions(database, watch, self._executor, counters.batch.observe)
         self._access, self._counters, self._most = access, counters, max_in_flight
         self._in_flight = 0
         counters.in_flight.set_function(lambda: self._in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["epochd.route"] = PATH
-        self._in_flight += 1
         try:
-            if self._in_flight > self._most:
-                raise Overloaded(f"{self._most} predictions are under way already; try again")
-            body = await self._answer(scope, receive, send)
+            with self.at_work():
+                body = await self._answer(scope, receive, send)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -58,20 +58,33 @@ class Predict:
                 log.get(__name__).exception("prediction_failed")
             await answer(scope, error)(scope, receive, send)
             return
-        finally:
-            self._in_flight -= 1
         if body is None:  # it was streamed
             return
         await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, _length(body)]})
         await send({"type": "http.response.body", "body": body})
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While a request is at work, by whichever protocol it came.
+
+        Raises:
+            Overloaded: too many are.
+        """
+        self._in_flight += 1
+        try:
+            if self._in_flight > self._most:
+                raise Overloaded(f"{self._most} predictions are under way already; try again")
+            yield
+        finally:
+            self._in_flight -= 1
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> bytes | None:
         headers = Headers(scope=scope)
         caller = self._access.principal(headers)
         top = _top(scope["query_string"])
         kind = bodies.media_type(headers.get("content-type", ""))
-        loaded = await self._versions.get(caller.tenant, scope["path_params"]["reference"])
-        data = await _body(receive)
+        loaded = await self.versions.get(caller.tenant, scope["path_params"]["reference"])
+        data = await body_of(receive)
         version = loaded.version
         if version.preprocessing.kind == "corpus":
             return await self._write(loaded, bodies.read_prompt(kind, data), scope, receive, send)
@@ -106,7 +119,12 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
     return b"content-length", str(len(body)).encode()
 
 
-async def _body(receive: Receive) -> bytes:
+async def body_of(receive: Receive) -> bytes:
+    """All of a request's body.
+
+    Raises:
+        ClientDisconnect: the client has gone.
+    """
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         return bytes(message.get("body", b""))
@@ -153,12 +171,16 @@ def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Fo
 
 
 def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
-    """Probabilities by softmax."""
+    return [_prediction(version.classes, row, top) for row in softmax(logits)]
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Probabilities [N, classes]."""
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
-    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return [_prediction(version.classes, row, top) for row in probabilities]
+    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:
