@@ -1,6 +1,8 @@
 """``/v2`` as Triton's client asks it, on both databases: every kind of sample, compared with ``:predict``."""
 
+import asyncio
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from PIL import Image
 from player import finished
 from recordings import RATE, encoded, tone
 from tensors import check_same, client, predicted, tensor, words
-from tritonclient.http import InferRequestedOutput
+from tritonclient.http import InferRequestedOutput, aio
 from tritonclient.utils import InferenceServerException
 
 from core.encode import audio, ragged
@@ -107,6 +109,27 @@ def test_compressed_requests(api: Any, triton: Any, pixels: Any, algorithm: str)
         response_compression_algorithm=algorithm,
     )
     check_same(result, predicted(api, "digits", pixels.tolist()))
+
+
+def test_the_client_for_asyncio(api: Any, pixels: Any) -> None:
+    async def ask() -> list[Any]:
+        async with aio.InferenceServerClient(api.url.removeprefix("http://")) as one:
+            given = [[tensor("input", pixels, "UINT8", binary=binary)] for binary in (True, False)]
+            return [await one.infer("digits", inputs, request_compression_algorithm="gzip") for inputs in given]
+
+    for result in asyncio.run(ask()):
+        check_same(result, predicted(api, "digits", pixels.tolist()))
+
+
+def test_the_example_of_the_documentation(api: Any, pixels: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs/api.md").read_text()
+    found = re.search(r"^```python\n(.*?tritonclient.*?)^```", page, re.M | re.S)
+    assert found is not None
+    ran: dict[str, Any] = {}
+    exec(found[1].replace("127.0.0.1:8600", api.url.removeprefix("http://")), ran)
+    (wanted,) = predicted(api, "digits", [[[0] * 8] * 8])
+    assert [one.decode() for one in ran["names"]] == [wanted["class"]] * 3
+    assert ran["probabilities"].shape == (3, 10)
 
 
 def test_aliases_move_what_a_name_means(api: Any, triton: Any) -> None:
