@@ -104,13 +104,13 @@ def _inputs(given: list[_Input], binary: memoryview) -> tuple[dict[str, Tensor],
             raise Invalid(f"{what} is there twice")
         if one.datatype not in DATATYPES:
             raise Invalid(f"{what}: the datatype must be one of {', '.join(DATATYPES)}, not {one.datatype[:64]!r}")
-        size = _parameters(what, one.parameters).get("binary_data_size")
+        size, data = _parameters(what, one.parameters).get("binary_data_size"), bytes(one.data)
         if size is None:
-            if not bytes(one.data):
+            if not data:
                 raise Invalid(f"{what} has neither data nor a parameter binary_data_size")
-            found[one.name] = tensors.from_json(one.name, one.datatype, shape, one.data)
+            found[one.name] = tensors.from_json(one.name, one.datatype, shape, data)
             continue
-        if bytes(one.data):
+        if data:
             raise Invalid(f"{what} has both data and a parameter binary_data_size")
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(binary):
             raise Invalid(
