@@ -92,7 +92,8 @@ class Runtime:
                 with self._claiming:  # whoever looks meanwhile would find no free GPU
                     free = self._take_gpus() if lane == "long" else []
                     claim = self._claim(lane, len(free))
-                    count = 0 if claim is None or claim.spec["device"] == "cpu" else claim.spec.get("devices", 1)
+                    spec = {} if claim is None else claim.spec  # an ingest asks for no device
+                    count = 0 if spec.get("device", "cpu") == "cpu" else spec.get("devices", 1)
                     gpus = free[:count] if count <= len(free) else []
                     self._give_gpus_back([gpu for gpu in free if gpu not in gpus])
                 if claim is not None:
