@@ -97,7 +97,7 @@ def _flat(name: str, datatype: str, shape: tuple[int, ...], data: bytes) -> list
     try:
         items: list[Any] = msgspec.json.decode(data, type=form)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        sentence = str(error).replace("$", "data")
+        sentence = str(error)[:200].replace("$", "data")
         raise Invalid(f"input {name!r}: its data is no list of {datatype}: {sentence}") from None
     if not nested:
         return items
@@ -111,7 +111,7 @@ def _flat(name: str, datatype: str, shape: tuple[int, ...], data: bytes) -> list
 def _items(name: str, data: memoryview, count: int) -> list[bytes]:
     items: list[bytes] = []
     place = 0
-    while place < len(data):
+    while place < len(data) and len(items) <= count:
         size = int.from_bytes(data[place : place + _LENGTH], "little")
         end = place + _LENGTH + size
         if end > len(data):
@@ -119,7 +119,8 @@ def _items(name: str, data: memoryview, count: int) -> list[bytes]:
         items.append(bytes(data[place + _LENGTH : end]))
         place = end
     if len(items) != count:
-        raise Invalid(f"input {name!r}: its shape takes {count} items, and its BYTES have {len(items)}")
+        found = "more" if place < len(data) else len(items)
+        raise Invalid(f"input {name!r}: its shape takes {count} items, and its BYTES have {found}")
     return items
 
 

@@ -4,17 +4,21 @@ import gzip
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from player import Player
+from ingesting import ingested
+from player import Player, finished
+from prose import prose
 from tensors import client, tensor
 from tritonclient.http import InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
 from core.catalog import keys
+from models.data.splits import load
 
 URL = "/v2/models/digits/infer"
 
@@ -158,6 +162,18 @@ def test_names_that_lead_nowhere(api: Any, pixels: Any) -> None:
     refused(api.http.post("/v2/repository/index", json={"ready": 1}), 400, "ready")
     refused(api.http.get("/v2", headers={"Host": "elsewhere"}), 403, "elsewhere")
     assert api.http.get("/v20").headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_language_model_has_no_tensors(api: Any, pixels: Any, tmp_path: Path) -> None:
+    path = tmp_path / "corpus"
+    path.write_bytes(ingested({"corpus.txt": prose(40).encode()}, kind="corpus").file)
+    end = finished(load(path), network={"family": "rnn", "hidden": 8}, data={"window": 16})
+    api.player.train("writer", trained=end)
+    assert api.http.post("/v1/models/writer:predict", json={"prompt": "a", "max_tokens": 2}).status_code == 200
+    words = "model writer writes texts, which has no form in tensors; ask POST /v1/models/writer:predict"
+    for path in ("/v2/models/writer", "/v2/models/writer/ready", "/v2/models/writer/versions/1/ready"):
+        refused(api.http.get(path), 400, words)
+    refused(api.http.post("/v2/models/writer/infer", json=asked(pixels)), 400, words)
 
 
 def test_too_many_at_once_are_told_to_come_back(api: Any, pixels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
