@@ -183,7 +183,12 @@ def dataset(row: Dataset) -> objects.Dataset:
 
 
 def model(
-    row: Model, versions: int, latest_ready: int | None, aliases: Mapping[str, int], production_ready: bool
+    row: Model,
+    served: list[objects.Served],
+    versions: int,
+    latest_ready: int | None,
+    aliases: Mapping[str, int],
+    production_ready: bool,
 ) -> objects.Model:
     """A model; its alias ``production`` decides what it serves, else the newest version that is ready."""
     production = aliases.get(PRODUCTION)
@@ -196,10 +201,11 @@ def model(
         "serves": latest_ready if production is None else production if production_ready else None,
         "versions": versions,
         "aliases": dict(aliases),
+        "served": served,
     }
 
 
-def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVersion:
+def version(name: str, row: ModelVersion, made_from: Dataset, served: objects.Served) -> objects.ModelVersion:
     """A model version as a list shows it: its preprocessing, whose vocabulary may be long, is left out."""
     return {
         "object": "model_version",
@@ -228,6 +234,7 @@ def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVe
         "metrics": row.metrics,
         "dataset": {"id": made_from.id, "name": made_from.name, "version": made_from.version},
         "spec": row.spec,
+        "served": served,
     }
 
 

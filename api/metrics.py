@@ -14,6 +14,8 @@ from core import fleet
 from core.db import now
 from core.tables import STATES, Job, Worker
 
+OTHER = ("other", "other")
+"""The labels of versions that have none of their own."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -39,6 +41,23 @@ class Counters:
         self.in_flight = Gauge(
             "epochd_predictions_in_flight", "Prediction requests at work or waiting.", registry=self.registry
         )
+        of_version = ["model", "version"]
+        self.version_requests = Counter(
+            "epochd_model_requests",
+            "Prediction requests by version and result.",
+            [*of_version, "result"],
+            registry=self.registry,
+        )
+        self.version_samples = Counter(
+            "epochd_model_samples", "Samples predicted by version.", of_version, registry=self.registry
+        )
+        self.version_seconds = Histogram(
+            "epochd_model_request_seconds",
+            "Time of prediction requests by version.",
+            of_version,
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
         build = Gauge("epochd_build_info", "The version that runs.", ["version"], registry=self.registry)
         build.labels(VERSION).set(1)
 
@@ -49,6 +68,13 @@ class Counters:
         self.requests.labels(method, route, status).inc()
         if not route.endswith("/stream"):  # these last as long as their job
             self.seconds.labels(route).observe(seconds)
+
+    def forget(self, labels: tuple[str, str]) -> None:
+        """End the time series of a version."""
+        for result in ("ok", "error"):
+            self.version_requests.remove(*labels, result)
+        self.version_samples.remove(*labels)
+        self.version_seconds.remove(*labels)
 
     def exposition(self, session: Session) -> bytes:
         """Everything in Prometheus' text format."""

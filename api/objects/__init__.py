@@ -17,6 +17,7 @@ from api.objects.catalog import (
     Prediction,
     Predictions,
     Sample,
+    Served,
 )
 from api.objects.estimates import Estimate
 from api.objects.jobs import (
@@ -63,6 +64,7 @@ __all__ = [
     "Queue",
     "Sample",
     "Series",
+    "Served",
     "Session",
     "State",
     "WaitingFor",

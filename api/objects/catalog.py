@@ -61,8 +61,28 @@ class Sample(TypedDict):
     seconds: float | None
 
 
+class Served(TypedDict):
+    """What a model version was asked in the last 60 minutes, as the process that answers counted it.
+
+    ``errors`` are those of the ``requests`` that were refused or failed. The times, true to 9 %, are those within which
+    half, 95 % and 99 % of the others were answered; null when there were none.
+    """
+
+    version: int
+    requests: int
+    samples: int
+    errors: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    last_request_at: datetime | None
+
+
 class Model(TypedDict):
-    """A registered name. ``serves`` is the version that answers predictions by this name."""
+    """A registered name. ``serves`` is the version that answers predictions by this name.
+
+    ``served`` are the versions that were asked in the last hour, the one asked most first.
+    """
 
     object: Literal["model"]
     name: str
@@ -72,6 +92,7 @@ class Model(TypedDict):
     serves: int | None
     versions: int
     aliases: dict[str, int]
+    served: list[Served]
 
 
 class Input(TypedDict):
@@ -111,6 +132,7 @@ class ModelVersion(TypedDict):
     metrics: dict[str, Any]
     dataset: DatasetRef
     spec: dict[str, Any]
+    served: Served
 
 
 class Alias(TypedDict):

@@ -1,6 +1,7 @@
 """``POST /v2/models/{name}/infer`` as a plain ASGI callable, on the runtime of ``:predict``."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from api.errors import answer
 from api.protocol import compression, metadata, request, response, samples
 from api.service import Service
 from api.serving.predict import SMALL_BYTES, body_of, require_finite
+from api.serving.versions import Loaded
 from core import log
 from core.errors import EpochdError, UnsupportedMedia
 
@@ -48,7 +50,7 @@ class Infer:
         await made(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        headers, service = Headers(scope=scope), self._service
+        began, headers, service = time.perf_counter(), Headers(scope=scope), self._service
         caller = service.access.principal(headers)
         media = headers.get("content-type", "").partition(";")[0].strip().lower()
         if media and media not in MEDIA:
@@ -57,6 +59,13 @@ class Infer:
         loaded = await service.predict.versions.get(caller.tenant, asked)
         version = loaded.version
         metadata.require_answers(version)
+        with service.predict.served.counting(version, began) as counted:
+            made, counted.samples = await self._infer(loaded, headers, receive)
+        return made
+
+    async def _infer(self, loaded: Loaded, headers: Headers, receive: Receive) -> tuple[Response, int]:
+        """The answer, and the number of samples it is about."""
+        version, service = loaded.version, self._service
         data = await body_of(receive)
         small = "content-encoding" not in headers and len(data) <= SMALL_BYTES
         parsed = await _run(small, self._parse, data, headers)
@@ -68,7 +77,7 @@ class Infer:
         service.counters.predictions.inc(len(raw))
         found = response.compute(version, raw, computed)
         body, more = response.encode(parsed, version, found, chosen)
-        return Response(body, headers={"cache-control": "no-store", **more})
+        return Response(body, headers={"cache-control": "no-store", **more}), len(raw)
 
     def _parse(self, data: bytes, headers: Headers) -> request.Request:
         whole = compression.unpack(headers.get("content-encoding", ""), data, self._service.settings.max_body_bytes)

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session, defer
 
 from api import express, objects
 from api.answers import NOT_MODIFIED, conditional, documented
-from api.deps import Caller, DatabaseDep
+from api.deps import Caller, DatabaseDep, ServiceDep
 from api.paging import LINK, Limit, NameCursor, NumberCursor, Page, page
+from api.serving.served import Served
 from core.catalog import models
 from core.errors import NotFound
 from core.tables import Dataset, Model, ModelAlias, ModelVersion
@@ -18,7 +19,7 @@ from core.tables import Dataset, Model, ModelAlias, ModelVersion
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
-def shown(session: Session, rows: Sequence[Model]) -> list[objects.Model]:
+def shown(session: Session, rows: Sequence[Model], served: Served) -> list[objects.Model]:
     """Models with what their versions and aliases say."""
     wanted = [row.id for row in rows]
     newest_ready = func.max(case((ModelVersion.ready, ModelVersion.version)))
@@ -42,14 +43,25 @@ def shown(session: Session, rows: Sequence[Model]) -> list[objects.Model]:
         if alias == models.PRODUCTION:
             production_ready[model_id] = ready
     return [
-        express.model(row, *known.get(row.id, (0, None)), aliases[row.id], production_ready.get(row.id, False))
+        express.model(
+            row,
+            served.of_model(row.id),
+            *known.get(row.id, (0, None)),
+            aliases[row.id],
+            production_ready.get(row.id, False),
+        )
         for row in rows
     ]
 
 
 @router.get("", responses=documented(Page[objects.Model], also=NOT_MODIFIED, headers=LINK))
 def list_models(
-    request: Request, caller: Caller, database: DatabaseDep, limit: Limit = 20, after: NameCursor = None
+    request: Request,
+    caller: Caller,
+    service: ServiceDep,
+    database: DatabaseDep,
+    limit: Limit = 20,
+    after: NameCursor = None,
 ) -> Response:
     """The models by name."""
     wanted = select(Model).where(Model.tenant == caller.tenant).order_by(Model.name).limit(limit + 1)
@@ -57,15 +69,15 @@ def list_models(
         wanted = wanted.where(Model.name > after)
     with database.reading() as session:
         rows = list(session.scalars(wanted))
-        found = shown(session, rows)
+        found = shown(session, rows, service.predict.served)
     return page(request, found, limit, [row.name for row in rows])
 
 
 @router.get("/{name}", responses=documented(objects.Model, "not_found", also=NOT_MODIFIED))
-def get_model(request: Request, name: str, caller: Caller, database: DatabaseDep) -> Response:
+def get_model(request: Request, name: str, caller: Caller, service: ServiceDep, database: DatabaseDep) -> Response:
     """One model."""
     with database.reading() as session:
-        (found,) = shown(session, [models.find(session, caller.tenant, name)])
+        (found,) = shown(session, [models.find(session, caller.tenant, name)], service.predict.served)
     return conditional(request, found)
 
 
@@ -73,7 +85,13 @@ def get_model(request: Request, name: str, caller: Caller, database: DatabaseDep
     "/{name}/versions", responses=documented(Page[objects.ModelVersion], "not_found", also=NOT_MODIFIED, headers=LINK)
 )
 def list_versions(
-    request: Request, name: str, caller: Caller, database: DatabaseDep, limit: Limit = 20, after: NumberCursor = None
+    request: Request,
+    name: str,
+    caller: Caller,
+    service: ServiceDep,
+    database: DatabaseDep,
+    limit: Limit = 20,
+    after: NumberCursor = None,
 ) -> Response:
     """The versions of a model, newest first."""
     with database.reading() as session:
@@ -89,17 +107,20 @@ def list_versions(
         if after is not None:
             wanted = wanted.where(ModelVersion.version < int(after))
         rows = list(session.execute(wanted))
-    found = [express.version(name, version, dataset) for version, dataset in rows]
+    served = service.predict.served
+    found = [express.version(name, row, made_from, served.of(row.model_id, row.version)) for row, made_from in rows]
     return page(request, found, limit, [str(version.version) for version, _ in rows])
 
 
 @router.get("/{name}/versions/{version}", responses=documented(objects.ModelVersion, "not_found", also=NOT_MODIFIED))
-def get_version(request: Request, name: str, version: str, caller: Caller, database: DatabaseDep) -> Response:
+def get_version(
+    request: Request, name: str, version: str, caller: Caller, service: ServiceDep, database: DatabaseDep
+) -> Response:
     """One version of a model, with its preprocessing."""
     if not (version.isascii() and version.isdigit() and len(version) < 10):
         raise NotFound(f"model {name!r} has no version {version!r}: versions are numbers")
     with database.reading() as session:
         row = models.find_version(session, caller.tenant, name, int(version))
         dataset = session.get_one(Dataset, row.dataset_id)
-    shown = express.version(name, row, dataset)
+    shown = express.version(name, row, dataset, service.predict.served.of(row.model_id, row.version))
     return conditional(request, {**shown, "preprocessing": row.preprocessing})

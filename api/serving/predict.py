@@ -1,6 +1,7 @@
 """``POST /v1/models/{reference}:predict`` as a plain ASGI callable: no framework between the socket and the model."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from api.auth import Access
 from api.errors import answer
 from api.metrics import Counters
 from api.serving import bodies
+from api.serving.served import Served
 from api.serving.versions import Loaded, Version, Versions
 from api.serving.writing import Writing, wants_stream
 from api.watch import CatalogWatch
@@ -42,6 +44,7 @@ class Predict:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
         self._writing = Writing()
         self.versions = Versions(database, watch, self._executor, counters.batch.observe)
+        self.served = Served(counters)
         self._access, self._counters, self._most = access, counters, max_in_flight
         self._in_flight = 0
         counters.in_flight.set_function(lambda: self._in_flight)
@@ -79,15 +82,25 @@ class Predict:
             self._in_flight -= 1
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> bytes | None:
-        headers = Headers(scope=scope)
+        began, headers = time.perf_counter(), Headers(scope=scope)
         caller = self._access.principal(headers)
         top = _top(scope["query_string"])
         kind = bodies.media_type(headers.get("content-type", ""))
         loaded = await self.versions.get(caller.tenant, scope["path_params"]["reference"])
-        data = await body_of(receive)
+        with self.served.counting(loaded.version, began) as asked:
+            data = await body_of(receive)
+            if loaded.version.preprocessing.kind == "corpus":
+                asked.samples = 1
+                return await self._write(loaded, bodies.read_prompt(kind, data), scope, receive, send)
+            samples, logits = await self._compute(loaded, kind, data, top)
+            asked.samples = len(samples)
+            return _ENCODER.encode(express(loaded.version, samples, logits, top))
+
+    async def _compute(
+        self, loaded: Loaded, kind: str, data: bytes, top: int | None
+    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """The samples of a body and the network's outputs."""
         version = loaded.version
-        if version.preprocessing.kind == "corpus":
-            return await self._write(loaded, bodies.read_prompt(kind, data), scope, receive, send)
         if top is not None and version.preprocessing.targets is not None:
             raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
         if kind not in (*bodies.IMAGES, *bodies.AUDIO) and len(data) <= SMALL_BYTES:
@@ -97,7 +110,7 @@ class Predict:
         logits = await loaded.batcher.run(samples)
         require_finite(logits)
         self._counters.predictions.inc(len(samples))
-        return _ENCODER.encode(express(version, samples, logits, top))
+        return samples, logits
 
     async def _write(
         self, loaded: Loaded, body: bodies.PromptBody, scope: Scope, receive: Receive, send: Send

@@ -208,6 +208,18 @@ export interface Sample {
   values: Values;
 }
 
+/** What the process that answered served of a version in the last hour. */
+export interface Served {
+  version: number;
+  requests: number;
+  samples: number;
+  errors: number;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  p99_ms: number | null;
+  last_request_at: string | null;
+}
+
 export interface Model {
   name: string;
   created_at: string;
@@ -216,6 +228,7 @@ export interface Model {
   serves: number | null;
   versions: number;
   aliases: Record<string, number>;
+  served: Served[];
 }
 
 export interface ModelVersion {

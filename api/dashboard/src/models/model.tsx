@@ -11,6 +11,7 @@ import { href } from "../route";
 import { Ago } from "../time";
 import type { Alias, List, Model, ModelVersion } from "../wire";
 import { History } from "./history";
+import { ServedTable } from "./served";
 
 /** The column is mostly accuracies, which need no name. */
 const words = (test: TestScore): string => {
@@ -190,6 +191,7 @@ export function ModelPage({ name }: { name: string }) {
           </button>
         ) : null}
       </section>
+      <ServedTable served={data.served} />
       <p>
         <a href={href(["jobs"], { model: name })}>Jobs that train this model</a>
       </p>
