@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from api.errors import answer
 from api.protocol import compression, metadata, request, response, samples
 from api.service import Service
+from api.serving.patience import Patience, wanted_seconds
 from api.serving.predict import SMALL_BYTES, body_of, require_finite
 from api.serving.versions import Loaded
 from core import log
@@ -39,8 +40,10 @@ class Infer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["epochd.route"] = VERSION_PATH if "version" in scope["path_params"] else PATH
         try:
-            with self._service.predict.at_work():
-                made = await self._answer(scope, receive)
+            predict = self._service.predict
+            with predict.at_work():
+                async with Patience(wanted_seconds(Headers(scope=scope), predict.most_seconds)) as patience:
+                    made = await self._answer(scope, receive, patience)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -49,7 +52,7 @@ class Infer:
             made = answer(scope, error)
         await made(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive, patience: Patience) -> Response:
         began, headers, service = time.perf_counter(), Headers(scope=scope), self._service
         caller = service.access.principal(headers)
         media = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -60,13 +63,16 @@ class Infer:
         version = loaded.version
         metadata.require_answers(version)
         with service.predict.served.counting(version, began) as counted:
-            made, counted.samples = await self._infer(loaded, headers, receive)
+            made, counted.samples = await self._infer(loaded, headers, receive, patience)
         return made
 
-    async def _infer(self, loaded: Loaded, headers: Headers, receive: Receive) -> tuple[Response, int]:
+    async def _infer(
+        self, loaded: Loaded, headers: Headers, receive: Receive, patience: Patience
+    ) -> tuple[Response, int]:
         """The answer, and the number of samples it is about."""
         version, service = loaded.version, self._service
         data = await body_of(receive)
+        patience.watch(receive)
         small = "content-encoding" not in headers and len(data) <= SMALL_BYTES
         parsed = await _run(small, self._parse, data, headers)
         chosen = response.wanted(parsed, version)

@@ -86,6 +86,13 @@ OPERATION: dict[str, Any] = {
             "description": "Show only so many classes, the likeliest.",
             "schema": {"type": "integer", "minimum": 1, "maximum": 1000},
         },
+        {
+            "name": "Prefer",
+            "in": "header",
+            "description": "wait=N (RFC 7240): after N seconds the answer is of no use any more. What is not computed"
+            " by then, or within the server's own limit, is dropped: a 503.",
+            "schema": {"type": "string"},
+        },
     ],
     "requestBody": {
         "required": True,

@@ -20,6 +20,7 @@ from api.auth import Access
 from api.errors import answer
 from api.metrics import Counters
 from api.serving import bodies
+from api.serving.patience import Patience, wanted_seconds
 from api.serving.served import Served
 from api.serving.versions import Loaded, Version, Versions
 from api.serving.writing import Writing, wants_stream
@@ -36,16 +37,27 @@ _HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-stor
 
 
 class Predict:
-    """Answers predictions. At most ``max_in_flight`` requests are at work; what comes on top is told to come back."""
+    """Answers predictions. At most ``max_in_flight`` requests are at work; what comes on top is told to come back.
+
+    So is what was not answered within ``most_seconds``, or within the time that its caller gave it.
+    """
 
     def __init__(
-        self, database: Database, watch: CatalogWatch, access: Access, counters: Counters, max_in_flight: int
+        self,
+        database: Database,
+        watch: CatalogWatch,
+        access: Access,
+        counters: Counters,
+        *,
+        max_in_flight: int,
+        most_seconds: float,
     ) -> None:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
         self._writing = Writing()
         self.versions = Versions(database, watch, self._executor, counters.batch.observe)
         self.served = Served(counters)
         self._access, self._counters, self._most = access, counters, max_in_flight
+        self.most_seconds = most_seconds
         self._in_flight = 0
         counters.in_flight.set_function(lambda: self._in_flight)
 
@@ -53,7 +65,8 @@ class Predict:
         scope["epochd.route"] = PATH
         try:
             with self.at_work():
-                body = await self._answer(scope, receive, send)
+                async with Patience(wanted_seconds(Headers(scope=scope), self.most_seconds)) as patience:
+                    body = await self._answer(scope, receive, send, patience)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -81,7 +94,7 @@ class Predict:
         finally:
             self._in_flight -= 1
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> bytes | None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, patience: Patience) -> bytes | None:
         began, headers = time.perf_counter(), Headers(scope=scope)
         caller = self._access.principal(headers)
         top = _top(scope["query_string"])
@@ -91,7 +104,11 @@ class Predict:
             data = await body_of(receive)
             if loaded.version.preprocessing.kind == "corpus":
                 asked.samples = 1
-                return await self._write(loaded, bodies.read_prompt(kind, data), scope, receive, send)
+                prompt = bodies.read_prompt(kind, data)
+                if wants_stream(headers):
+                    patience.endless()
+                return await self._write(loaded, prompt, scope, receive, send)
+            patience.watch(receive)
             samples, logits = await self._compute(loaded, kind, data, top)
             asked.samples = len(samples)
             return _ENCODER.encode(express(loaded.version, samples, logits, top))

@@ -1,0 +1,76 @@
+"""How long a prediction is worked on: until the caller's time is up, or ours, or until nobody waits any more."""
+
+import asyncio
+import re
+from types import TracebackType
+from typing import Self
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from api.stream import until_gone
+from core.errors import Overloaded
+
+WATCH_SECONDS = 0.02
+"""Most answers are there sooner; to watch them too would cost more than it could save."""
+_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?([1-9]\d{0,8})\"?\s*(?=[,;]|$)", re.IGNORECASE)
+
+
+def wanted_seconds(headers: Headers, most: float) -> float:
+    """What ``Prefer: wait=N`` (RFC 7240) asks for, at most ``most``; that when it asks for nothing we can read."""
+    found = _WAIT.search(", ".join(headers.getlist("prefer")))
+    return most if found is None else min(float(found[1]), most)
+
+
+class Patience:
+    """An asynchronous context in which a request is answered; work that waits when it is left is dropped.
+
+    Raises (when left):
+        Overloaded: the time was up.
+        ClientDisconnect: the client has gone.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._limit = asyncio.timeout(seconds)
+        self._later: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._gone = False
+
+    def watch(self, receive: Receive) -> None:
+        """From now on notice when the client goes away; the request's body must have been read."""
+        loop = asyncio.get_running_loop()
+
+        def start() -> None:
+            self._watcher = loop.create_task(until_gone(receive))
+            self._watcher.add_done_callback(leave)
+
+        def leave(watcher: asyncio.Task[None]) -> None:
+            if not watcher.cancelled():
+                self._gone = True
+                self._limit.reschedule(loop.time())
+
+        self._later = loop.call_later(WATCH_SECONDS, start)
+
+    def endless(self) -> None:
+        """Wait as long as it takes: the answer comes bit by bit, and who reads it sees that."""
+        self._limit.reschedule(None)
+
+    async def __aenter__(self) -> Self:
+        await self._limit.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._later is not None:
+            self._later.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError:
+            if self._gone:
+                raise ClientDisconnect from None
+            raise Overloaded(f"it was not answered within {self._seconds:g} s and was dropped; try again") from None
