@@ -1,8 +1,12 @@
-"""``python -m api``: serve on the address that the settings name; SIGTERM ends it at once, open streams too."""
+"""``python -m api``: serve on the address that the settings name; SIGTERM ends it at once, open streams too.
+
+With ``EPOCHD_API_PROCESSES`` above 1 this process only accepts connections, and hands them to that many others.
+"""
 
 import gc
 import socket
 import sys
+import tempfile
 import time
 
 import uvicorn
@@ -10,7 +14,10 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from api import metrics
 from api.app import create_app
+from api.front import BACKLOG, Front, bind
+from api.handed import Handed
 from api.service import Service
 from core import log
 from core.db import Database
@@ -25,11 +32,24 @@ GRACE_SECONDS = 3
 class Server(uvicorn.Server):
     """Ends the open streams as soon as it is told to stop, so that they hold nothing up."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, channel: socket.socket | None = None) -> None:
         super().__init__(config)
-        self._service = service
+        self._service, self._channel = service, channel
+        self._handed: Handed | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets if self._channel is None else [])
+        if self._channel is not None:
+            given = {"config": self.config, "server_state": self.server_state, "app_state": self.lifespan.state}
+            self._handed = Handed(self._channel, self.config.http_protocol_class, given, self._front_has_gone)
+            self._handed.start()
+
+    def _front_has_gone(self) -> None:
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._handed is not None:
+            self._handed.stop()
         self._service.stopping.set()
         self._service.tailer.stop()
         await super().shutdown(sockets)
@@ -61,9 +81,30 @@ def main() -> None:
     except ValidationError as error:
         sys.exit(f"the settings cannot be used: {error}")
     log.configure(settings.log_level, settings.log_format)
-    app = create_app(settings)
     if settings.keys_required:
-        require_a_key(app.service.database)
+        database = Database(settings.database)
+        require_a_key(database)
+        database.close()
+    if settings.api_processes == 1:
+        serve(settings)
+        return
+    try:
+        listener = bind(settings.host, settings.port)
+    except OSError as error:
+        sys.exit(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+    with tempfile.TemporaryDirectory(prefix="epochd-metrics-") as folder:
+        metrics.share(folder)
+        gc.freeze()
+        front = Front(
+            listener, settings.api_processes, lambda channel: serve(settings, channel), metrics.forget_process
+        )
+        status = front.run()
+    sys.exit(status)
+
+
+def serve(settings: Settings, channel: socket.socket | None = None) -> None:
+    """Serve the connections of the settings' address, or those that are handed over the channel."""
+    app = create_app(settings)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -72,9 +113,10 @@ def main() -> None:
         access_log=settings.log_level == "debug",
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        backlog=4096,
+        backlog=BACKLOG,
+        ws="none",
     )
-    server = Server(config, app.service)
+    server = Server(config, app.service, channel)
     # What was imported and wired stays for good: the collector need not walk it again, ~100 ms each time.
     gc.collect()
     gc.freeze()

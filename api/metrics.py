@@ -1,8 +1,9 @@
 """Prometheus metrics: the state of the system, read from the database at scrape, and what this process counts."""
 
+import os
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
@@ -16,13 +17,26 @@ from core.tables import STATES, Job, Worker
 
 OTHER = ("other", "other")
 """The labels of versions that have none of their own."""
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
+def share(folder: str) -> None:
+    """From now on count in files of this folder, which all processes of this API add up; before any ``Counters``."""
+    os.environ[_FOLDER] = folder
+    values.ValueClass = values.get_value_class()
+
+
+def forget_process(pid: int) -> None:
+    """A process that shared its counts has ended: what it had in flight is over."""
+    multiprocess.mark_process_dead(pid, os.environ[_FOLDER])
+
+
 class Counters:
-    """What this process counts."""
+    """What this process counts, or all those that share a folder."""
 
     def __init__(self) -> None:
+        self.shared = _FOLDER in os.environ
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "epochd_http_requests", "HTTP requests.", ["method", "route", "status"], registry=self.registry
@@ -39,7 +53,10 @@ class Counters:
             registry=self.registry,
         )
         self.in_flight = Gauge(
-            "epochd_predictions_in_flight", "Prediction requests at work or waiting.", registry=self.registry
+            "epochd_predictions_in_flight",
+            "Prediction requests at work or waiting.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
         )
         of_version = ["model", "version"]
         self.version_requests = Counter(
@@ -58,7 +75,9 @@ class Counters:
             buckets=BUCKETS,
             registry=self.registry,
         )
-        build = Gauge("epochd_build_info", "The version that runs.", ["version"], registry=self.registry)
+        build = Gauge(
+            "epochd_build_info", "The version that runs.", ["version"], registry=self.registry, multiprocess_mode="max"
+        )
         build.labels(VERSION).set(1)
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
@@ -69,18 +88,25 @@ class Counters:
         if not route.endswith("/stream"):  # these last as long as their job
             self.seconds.labels(route).observe(seconds)
 
-    def forget(self, labels: tuple[str, str]) -> None:
-        """End the time series of a version."""
+    def forget(self, labels: tuple[str, str]) -> bool:
+        """End the time series of a version, which cannot be done where counts are shared."""
+        if self.shared:
+            return False
         for result in ("ok", "error"):
             self.version_requests.remove(*labels, result)
         self.version_samples.remove(*labels)
         self.version_seconds.remove(*labels)
+        return True
 
     def exposition(self, session: Session) -> bytes:
         """Everything in Prometheus' text format."""
         system = CollectorRegistry()
         system.register(_System(session))
-        return generate_latest(self.registry) + generate_latest(system)
+        counted = self.registry
+        if self.shared:
+            counted = CollectorRegistry()
+            multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        return generate_latest(counted) + generate_latest(system)
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

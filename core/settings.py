@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     broker_url: str = "redis://127.0.0.1:6379/0"
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65535)
+    api_processes: int = Field(default=1, ge=1, le=64)
     require_keys: Literal["auto", "always"] = "auto"
     bootstrap_key_file: Path | None = None
     max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)

@@ -59,7 +59,6 @@ class Predict:
         self._access, self._counters, self._most = access, counters, max_in_flight
         self.most_seconds = most_seconds
         self._in_flight = 0
-        counters.in_flight.set_function(lambda: self._in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["epochd.route"] = PATH
@@ -87,12 +86,14 @@ class Predict:
             Overloaded: too many are.
         """
         self._in_flight += 1
+        self._counters.in_flight.inc()
         try:
             if self._in_flight > self._most:
                 raise Overloaded(f"{self._most} predictions are under way already; try again")
             yield
         finally:
             self._in_flight -= 1
+            self._counters.in_flight.dec()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, patience: Patience) -> bytes | None:
         began, headers = time.perf_counter(), Headers(scope=scope)

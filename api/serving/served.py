@@ -107,10 +107,9 @@ class Served:
         """The version's own, while there is room or one that nobody asked for an hour can give up its place."""
         if wanted not in self._labelled and len(self._labelled) >= MOST_LABELLED:
             idle = min(self._labelled, key=self._labelled.__getitem__)
-            if self._labelled[idle] > minute - MINUTES:
+            if self._labelled[idle] > minute - MINUTES or not self._counters.forget(idle):
                 return OTHER
             del self._labelled[idle]
-            self._counters.forget(idle)
         self._labelled[wanted] = minute
         return wanted
 

@@ -1,0 +1,74 @@
+"""The other end of :mod:`api.front`: connections that this process is handed, served by uvicorn's own protocol."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from api.front import CLOSED, READY
+
+
+class Handed:
+    """Takes connections from a channel from ``start`` on, and tells of those that end.
+
+    ``protocol`` is uvicorn's class for a connection and ``given`` its arguments; ``left`` is called when the front has
+    gone, without which nobody can reach us.
+    """
+
+    def __init__(
+        self, channel: socket.socket, protocol: type[asyncio.Protocol], given: dict[str, Any], left: Callable[[], None]
+    ) -> None:
+        self._channel, self._given, self._left = channel, given, left
+        self._channel.setblocking(False)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._untold = 0
+        self._protocol = _telling(protocol, self._closed)
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Say that we serve."""
+        self._loop.add_reader(self._channel, self._take)
+        self._channel.send(READY)
+
+    def stop(self) -> None:
+        """Take no more."""
+        self._loop.remove_reader(self._channel)
+
+    def _take(self) -> None:
+        try:
+            said, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
+        except BlockingIOError:
+            return
+        if not said:
+            self.stop()
+            self._left()
+            return
+        connection = socket.socket(fileno=descriptors[0])
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = self._loop.create_task(
+            self._loop.connect_accepted_socket(lambda: self._protocol(**self._given), connection)
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._begun)
+
+    def _begun(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is not None:
+            self._closed()
+
+    def _closed(self) -> None:
+        self._untold += 1
+        try:
+            self._untold -= self._channel.send(CLOSED * self._untold)
+        except OSError:  # the channel is full: told with the next one; or the front has gone
+            pass
+
+
+def _telling(protocol: type[asyncio.Protocol], closed: Callable[[], None]) -> Any:
+    class Telling(protocol):  # type: ignore[misc, valid-type]  # uvicorn chooses the class when it loads
+        def connection_lost(self, error: Exception | None) -> None:
+            super().connection_lost(error)
+            closed()
+
+    return Telling
