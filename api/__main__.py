@@ -19,6 +19,7 @@ from api.app import create_app
 from api.front import BACKLOG, Front, bind
 from api.handed import Handed
 from api.service import Service
+from api.serving.ledger import Ledger
 from core import log
 from core.db import Database
 from core.settings import Settings
@@ -86,7 +87,7 @@ def main() -> None:
         require_a_key(database)
         database.close()
     if settings.api_processes == 1:
-        serve(settings)
+        serve(settings, Ledger())
         return
     try:
         listener = bind(settings.host, settings.port)
@@ -94,17 +95,21 @@ def main() -> None:
         sys.exit(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
     with tempfile.TemporaryDirectory(prefix="epochd-metrics-") as folder:
         metrics.share(folder)
+        ledger = Ledger(settings.api_processes)
+
+        def one_of_many(index: int, channel: socket.socket) -> None:
+            ledger.become(index)
+            serve(settings, ledger, channel)
+
         gc.freeze()
-        front = Front(
-            listener, settings.api_processes, lambda channel: serve(settings, channel), metrics.forget_process
-        )
+        front = Front(listener, settings.api_processes, one_of_many, metrics.forget_process)
         status = front.run()
     sys.exit(status)
 
 
-def serve(settings: Settings, channel: socket.socket | None = None) -> None:
+def serve(settings: Settings, ledger: Ledger, channel: socket.socket | None = None) -> None:
     """Serve the connections of the settings' address, or those that are handed over the channel."""
-    app = create_app(settings)
+    app = create_app(settings, ledger)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -27,14 +27,18 @@ from api.routes import (
 )
 from api.service import Service
 from api.serving import predict
+from api.serving.ledger import Ledger
 from core.settings import Settings
 
 ROUTERS = (jobs, estimates, history, checkpoints, datasets, uploads, models, aliases, workers, keys, health, protocol)
 
 
-def create_app(settings: Settings) -> Edge:
-    """The whole API of one process; its parts start and end with the ASGI lifespan."""
-    service = Service.wire(settings)
+def create_app(settings: Settings, ledger: Ledger | None = None) -> Edge:
+    """The whole API of one process; its parts start and end with the ASGI lifespan.
+
+    ``ledger`` is shared by the processes of one API.
+    """
+    service = Service.wire(settings, ledger or Ledger())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

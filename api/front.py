@@ -29,6 +29,7 @@ PAUSE_SECONDS = 1.0
 class _Process:
     """One of them; ``connections`` are those it was handed and has not told the end of."""
 
+    index: int
     pid: int
     channel: socket.socket
     connections: int = 0
@@ -36,7 +37,9 @@ class _Process:
 
 
 class Front:
-    """Runs ``serve`` in processes that it forks; each is given its end of a channel. ``ended`` hears whose pid is over.
+    """Runs ``serve`` in processes that it forks; each is given its number and its end of a channel.
+
+    ``ended`` hears the pid of each that is over.
 
     For the main thread of a process without other threads.
     """
@@ -45,7 +48,7 @@ class Front:
         self,
         listener: socket.socket,
         count: int,
-        serve: Callable[[socket.socket], None],
+        serve: Callable[[int, socket.socket], None],
         ended: Callable[[int], None],
     ) -> None:
         self._listener, self._count, self._serve, self._ended = listener, count, serve, ended
@@ -85,6 +88,7 @@ class Front:
             self._woken.recv(4096)
 
     def _start(self) -> None:
+        index = min(set(range(self._count)) - {one.index for one in self._processes})
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
@@ -94,10 +98,10 @@ class Front:
             for one in (self._listener, self._woken, self._wake, ours, *(each.channel for each in self._processes)):
                 one.close()
             self._selector.close()
-            _leave_with(lambda: self._serve(theirs))
+            _leave_with(lambda: self._serve(index, theirs))
         theirs.close()
         ours.setblocking(False)
-        process = _Process(pid, ours)
+        process = _Process(index, pid, ours)
         self._processes.append(process)
         self._selector.register(ours, selectors.EVENT_READ, lambda: self._told(process))
 

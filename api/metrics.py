@@ -24,12 +24,12 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 def share(folder: str) -> None:
     """From now on count in files of this folder, which all processes of this API add up; before any ``Counters``."""
     os.environ[_FOLDER] = folder
-    values.ValueClass = values.get_value_class()
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # it looks at the environment
 
 
 def forget_process(pid: int) -> None:
     """A process that shared its counts has ended: what it had in flight is over."""
-    multiprocess.mark_process_dead(pid, os.environ[_FOLDER])
+    multiprocess.mark_process_dead(pid, os.environ[_FOLDER])  # type: ignore[no-untyped-call]
 
 
 class Counters:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from api.auth import Access
 from api.metrics import Counters
+from api.serving.ledger import Ledger
 from api.serving.predict import Predict
 from api.stream import Tailer
 from api.submissions import Submissions
@@ -35,8 +36,11 @@ class Service:
     schema_current: bool = False
 
     @classmethod
-    def wire(cls, settings: Settings) -> "Service":
-        """Make the parts; nothing is started and no connection is opened yet."""
+    def wire(cls, settings: Settings, ledger: Ledger) -> "Service":
+        """Make the parts; nothing is started and no connection is opened yet.
+
+        The ledger is that of all processes of this API.
+        """
         database = Database(settings.database)
         watch = CatalogWatch(database)
         access, counters = Access(watch, settings.keys_required), Counters()
@@ -52,6 +56,7 @@ class Service:
                 watch,
                 access,
                 counters,
+                ledger,
                 max_in_flight=settings.max_in_flight,
                 most_seconds=settings.predict_seconds,
             ),

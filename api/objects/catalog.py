@@ -62,7 +62,7 @@ class Sample(TypedDict):
 
 
 class Served(TypedDict):
-    """What a model version was asked in the last 60 minutes, as the process that answers counted it.
+    """What a model version was asked in the last 60 minutes, as the API that answers counted it.
 
     ``errors`` are those of the ``requests`` that were refused or failed. The times, true to 9 %, are those within which
     half, 95 % and 99 % of the others were answered; null when there were none.

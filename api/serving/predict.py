@@ -20,6 +20,7 @@ from api.auth import Access
 from api.errors import answer
 from api.metrics import Counters
 from api.serving import bodies
+from api.serving.ledger import Ledger
 from api.serving.patience import Patience, wanted_seconds
 from api.serving.served import Served
 from api.serving.versions import Loaded, Version, Versions
@@ -48,6 +49,7 @@ class Predict:
         watch: CatalogWatch,
         access: Access,
         counters: Counters,
+        ledger: Ledger,
         *,
         max_in_flight: int,
         most_seconds: float,
@@ -55,7 +57,7 @@ class Predict:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
         self._writing = Writing()
         self.versions = Versions(database, watch, self._executor, counters.batch.observe)
-        self.served = Served(counters)
+        self.served = Served(counters, ledger)
         self._access, self._counters, self._most = access, counters, max_in_flight
         self.most_seconds = most_seconds
         self._in_flight = 0

@@ -1,5 +1,6 @@
 """What was served of each version: counted in a ring of minutes, with bounded memory and bounded labels."""
 
+import os
 import time
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from api.metrics import Counters
+from api.serving import ledger
 from api.serving import served as module
-from api.serving.served import Served, quantile_ms
+from api.serving.ledger import STEPS, Ledger, quantile_ms
+from api.serving.served import Served
 from api.serving.versions import Version
 
 
@@ -31,7 +34,7 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_an_hour_goes_by_minute_after_minute(minute: Any) -> None:
-    served = Served(Counters())
+    served = Served(Counters(), Ledger())
     for passed in range(0, 90, 30):
         minute[0] = 1000 + passed
         ask(served, 1, samples=4)
@@ -48,7 +51,7 @@ def test_an_hour_goes_by_minute_after_minute(minute: Any) -> None:
 
 
 def test_errors_are_counted_and_who_went_away_is_not() -> None:
-    served = Served(Counters())
+    served = Served(Counters(), Ledger())
     with pytest.raises(ValueError), served.counting(version(1), time.perf_counter()):
         raise ValueError
     with pytest.raises(ClientDisconnect), served.counting(version(1), time.perf_counter()):
@@ -60,24 +63,24 @@ def test_errors_are_counted_and_who_went_away_is_not() -> None:
 
 
 def test_times_are_true_to_nine_per_cent() -> None:
-    served = Served(Counters())
+    served = Served(Counters(), Ledger())
     times = np.geomspace(0.001, 2.0, 200)
     for seconds in times:
         ask(served, 1, seconds=seconds)
     found = served.of("id-digits", 1)
     for name, share in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
         assert found[name] == pytest.approx(1e3 * np.quantile(times, share, method="inverted_cdf"), rel=0.1)  # type: ignore[literal-required]
-    counts = np.zeros(module.STEPS, np.int64)
+    counts = np.zeros(STEPS, np.int64)
     assert quantile_ms(counts, 0.5) is None
     counts[-1] = 1
     assert quantile_ms(counts, 0.99) == pytest.approx(104_000 / 1.09, rel=0.1)
 
 
 def test_memory_and_labels_are_bounded(minute: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_VERSIONS", 5)
+    monkeypatch.setattr(ledger, "MOST_VERSIONS", 5)
     monkeypatch.setattr(module, "MOST_LABELLED", 3)
     counters = Counters()
-    served = Served(counters)
+    served = Served(counters, Ledger())
     for _ in range(2):
         for number in range(10):
             ask(served, number)
@@ -101,8 +104,23 @@ def test_memory_and_labels_are_bounded(minute: Any, monkeypatch: pytest.MonkeyPa
 
 
 def test_names_of_two_tenants_share_their_labels() -> None:
-    served = Served(Counters())
+    served = Served(Counters(), Ledger())
     ask(served, 1)
     with served.counting(Version("digits", "id-of-another", 1, "0" * 64, None, []), time.perf_counter()):  # type: ignore[arg-type]
         pass
     assert served.of("id-digits", 1)["requests"] == 1 == served.of("id-of-another", 1)["requests"]
+
+
+def test_processes_add_up_what_they_count() -> None:
+    shared = Ledger(2)
+    ask(Served(Counters(), shared), 1, samples=2)
+    child = os.fork()
+    if child == 0:
+        shared.become(1)
+        ask(Served(Counters(), shared), 1, samples=3)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    found = Served(Counters(), shared).of("id-digits", 1)
+    assert (found["requests"], found["samples"]) == (2, 5)
+    shared.become(1)  # it has died: another one takes its place
+    assert Served(Counters(), shared).of("id-digits", 1)["samples"] == 2

@@ -1,0 +1,145 @@
+"""Several API processes on one port: connections spread evenly, and no process or client notices the others."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from player import Player
+from stack import free_port, gone, until
+
+
+@dataclass
+class Many:
+    """A running ``python -m api`` with two processes."""
+
+    url: str
+    process: psutil.Process
+    player: Player
+    log: Path
+
+    def connections(self) -> list[int]:
+        """How many clients' connections each process holds."""
+        port = int(self.url.rpartition(":")[2])
+        return [
+            sum(one.laddr.port == port and one.status == "ESTABLISHED" for one in child.net_connections("tcp"))
+            for child in self.process.children()
+        ]
+
+
+@pytest.fixture
+def many(database_url: str, migrated: Any, tmp_path: Path) -> Iterator[Many]:
+    database, port = migrated(database_url), free_port()
+    env = {
+        **os.environ,
+        "EPOCHD_DATA_DIR": str(tmp_path),
+        "EPOCHD_DATABASE_URL": database_url,
+        "EPOCHD_BROKER_URL": f"redis+socket://{tmp_path}/none",
+        "EPOCHD_PORT": str(port),
+        "EPOCHD_API_PROCESSES": "2",
+        "TMPDIR": str(tmp_path),
+    }
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        popen = subprocess.Popen([sys.executable, "-m", "api"], env=env, stdout=output, stderr=output)
+    one = Many(f"http://127.0.0.1:{port}", psutil.Process(popen.pid), Player(database), log)
+    try:
+        until(lambda: log.read_text().count("startup complete") == 2, "both processes to serve")
+        yield one
+    finally:
+        children = one.process.children()
+        popen.terminate()
+        status = popen.wait(15)
+        database.close()
+    assert status == 0 and all(map(gone, children)), log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert not list(tmp_path.glob("epochd-metrics-*"))
+
+
+def even(connections: list[int]) -> bool:
+    """Whether two processes have as many as can be; the client may open fewer than it sends requests."""
+    return len(connections) == 2 and sum(connections) > 4 and abs(connections[0] - connections[1]) <= 1
+
+
+def test_processes_share_connections_counts_and_an_early_end(many: Many) -> None:
+    async def sixteen() -> list[int]:
+        async with httpx.AsyncClient(base_url=many.url, timeout=20) as http:
+            for _ in range(3):
+                answers = await asyncio.gather(*(http.get("/livez") for _ in range(16)))
+                assert {one.status_code for one in answers} == {200}
+            return many.connections()
+
+    for _ in range(3):
+        assert even(asyncio.run(sixteen()))
+        until(lambda: many.connections() == [0, 0], "the connections to be closed")
+    text = httpx.get(f"{many.url}/metrics").text
+    assert 'epochd_http_requests_total{method="GET",route="/livez",status="200"} 144.0' in text
+    assert "epochd_predictions_in_flight 0.0" in text
+
+    first, _ = many.process.children()
+    first.send_signal(signal.SIGKILL)
+    until(lambda: gone(first), "it to be dead")
+    with httpx.Client(base_url=many.url, timeout=20) as http:
+        assert http.get("/livez").status_code == 200  # the other one goes on
+    until(lambda: many.log.read_text().count("startup complete") == 3, "another in its place")
+    assert even(asyncio.run(sixteen()))
+
+
+def test_an_alias_moves_in_all_processes_without_a_dropped_request(many: Many) -> None:
+    for _ in range(2):
+        many.player.train("digits")
+    alias = {"url": "/v1/models/digits/aliases/production"}
+    with httpx.Client(base_url=many.url, timeout=20) as http:
+        http.put(json={"version": 1}, **alias).raise_for_status()
+        sample = http.get("/v1/datasets/digits/samples?limit=1").json()["data"][0]["values"]
+
+    async def load() -> list[tuple[float, int]]:
+        found: list[tuple[float, int]] = []
+        moved = asyncio.Event()
+
+        async def ask(http: httpx.AsyncClient) -> None:
+            while not moved.is_set() or time.monotonic() < moved_at + 2:
+                began = time.monotonic()
+                answer = await http.post("/v1/models/digits:predict", json={"inputs": [sample]})
+                assert answer.status_code == 200, answer.text
+                found.append((began, answer.json()["model_version"]))
+
+        moved_at = 0.0
+        async with httpx.AsyncClient(base_url=many.url, timeout=20) as http:
+            asking = [asyncio.create_task(ask(http)) for _ in range(8)]
+            await asyncio.sleep(1)
+            assert even(many.connections())
+            etag = (await http.get(**alias)).headers["ETag"]
+            (await http.put(json={"version": 2}, headers={"If-Match": etag}, **alias)).raise_for_status()
+            moved_at = time.monotonic()
+            moved.set()
+            await asyncio.gather(*asking)
+        return [(began - moved_at, version) for began, version in found]
+
+    found = asyncio.run(load())
+    assert {version for began, version in found if began < -0.5} == {1}
+    assert {version for began, version in found if began > 1} == {2}
+    served = Counter(version for _, version in found)
+    with httpx.Client(base_url=many.url, timeout=20) as http:
+        counted = {one["version"]: one for one in http.get("/v1/models/digits").json()["served"]}
+    assert {version: one["requests"] for version, one in counted.items()} == served
+    assert not any(one["errors"] for one in counted.values())
+
+
+def test_an_address_that_is_taken_is_a_sentence(many: Many, tmp_path: Path) -> None:
+    port = many.url.rpartition(":")[2]
+    env = {**os.environ, "EPOCHD_DATA_DIR": str(tmp_path), "EPOCHD_PORT": port, "EPOCHD_API_PROCESSES": "2"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "api"], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 1 and f"cannot listen on 127.0.0.1:{port}: Address already in use" in ran.stderr
