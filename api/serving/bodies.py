@@ -1,4 +1,4 @@
-"""The bodies that ``:predict`` reads, checked against the model: JSON rows, one image, one recording or one text."""
+"""The bodies that ``:predict`` reads, checked against the model: JSON, CSV, raw tensors, and files."""
 
 import re
 from typing import Annotated, Any, TypeVar
@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from numpy.typing import NDArray
 
+from api.serving.numbers import CSV, RAW, from_bytes, from_csv
 from core.encode import Preprocessing, image
 from core.errors import Invalid, UnsupportedMedia
 
@@ -41,12 +42,16 @@ class PromptBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _READS = {
-    "image": "this model reads images: send one as it is, or application/json with {'inputs': [...]}",
-    "series": "this model reads sequences of numbers: send application/json with {'inputs': [...]}",
+    "image": "this model reads images: send one as it is, application/json with {'inputs': [...]}, or raw uint8 as "
+    "application/octet-stream",
+    "series": "this model reads sequences of numbers: send application/json with {'inputs': [...]}, text/csv or raw "
+    "float32 as application/octet-stream",
     "audio": "this model reads recordings: send one as it is, or application/json with {'inputs': [...]}",
     "corpus": "this model writes: send text/plain, or application/json with {'prompt': '...'}",
     "text": "this model reads texts: send text/plain, or application/json with {'inputs': ['...']}",
 }
+_KINDS = {TEXT: ("text",), CSV: ("series",), RAW: ("image", "series"), **dict.fromkeys(AUDIO, ("audio",))}
+"""Of models that read such a body; all other files are images."""
 _B = TypeVar("_B")
 _DECODER = msgspec.json.Decoder(Body)
 _PROMPT_DECODER = msgspec.json.Decoder(PromptBody)
@@ -60,10 +65,10 @@ def media_type(header: str) -> str:
         UnsupportedMedia: not one that is read here.
     """
     kind = header.partition(";")[0].strip().lower()
-    if kind not in ("application/json", TEXT, *IMAGES, *AUDIO):
+    if kind not in ("application/json", TEXT, CSV, RAW, *IMAGES, *AUDIO):
         raise UnsupportedMedia(
             f"send application/json with {{'inputs': [...]}}, one image ({', '.join(IMAGES)}), one recording "
-            f"({', '.join(AUDIO)}) or one text ({TEXT}), not {kind!r}"
+            f"({', '.join(AUDIO)}), one text ({TEXT}), numbers ({CSV}) or a raw tensor ({RAW}), not {kind[:64]!r}"
         )
     return kind
 
@@ -73,17 +78,21 @@ def read(kind: str, data: bytes, preprocessing: Preprocessing) -> NDArray[Any]:
 
     Raises:
         Invalid: the body is not that, or does not fit the model; points at the input.
-        UnsupportedMedia: an image, a recording or a text for a model that reads none.
+        UnsupportedMedia: an image, a recording, a text or bare numbers for a model that reads none.
     """
     if kind != "application/json":
-        if preprocessing.kind != ("text" if kind == TEXT else "audio" if kind in AUDIO else "image"):
+        if preprocessing.kind not in _KINDS.get(kind, ("image",)):
             raise UnsupportedMedia(_READS[preprocessing.kind])
         if kind == TEXT:
             return _samples([_text(data)], preprocessing)
         try:
+            if kind in (CSV, RAW):
+                return (from_csv if kind == CSV else from_bytes)(data, preprocessing, MOST_INPUTS)
             if kind in AUDIO:
                 return preprocessing.from_recording(data)
             return image.decode(data, preprocessing.shape)[None]
+        except Invalid:
+            raise
         except ValueError as error:
             raise Invalid(str(error)) from None
     return _samples(_decode(_DECODER, data).inputs, preprocessing)

@@ -4,6 +4,7 @@ from typing import Any
 
 from api.answers import problems
 from api.serving.bodies import AUDIO, IMAGES, MOST_INPUTS, MOST_PROMPT, MOST_SEED, MOST_TOKENS, TEXT
+from api.serving.numbers import CSV, RAW
 from api.serving.predict import PATH
 
 _NUMBER = {"type": "number"}
@@ -99,7 +100,8 @@ OPERATION: dict[str, Any] = {
         "content": {
             "application/json": {"schema": {"anyOf": [BODY, PROMPT]}},
             TEXT: {"schema": {"type": "string"}},
-            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (*IMAGES, *AUDIO)},
+            CSV: {"schema": {"type": "string"}},
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (RAW, *IMAGES, *AUDIO)},
         },
     },
     "responses": {

@@ -1,0 +1,93 @@
+"""Samples as CSV and as bare bytes."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from api.serving import bodies
+from api.serving.numbers import CSV, RAW
+from core.encode import Preprocessing
+from core.errors import Invalid, UnsupportedMedia
+
+RANDOM = np.random.default_rng(7)
+WINDOW = RANDOM.normal(size=(6, 3)).astype(np.float32)
+IMAGES = RANDOM.integers(0, 256, (2, 4, 5, 3), np.uint8)
+
+
+def series(steps: int, features: int, variable: bool = False) -> Preprocessing:
+    numbers = (0.0,) * features, (1.0,) * features
+    return Preprocessing("series", (steps, features), None, "standard", *numbers, variable=variable)
+
+
+PIXELS = Preprocessing("image", (4, 5, 3), None, "unit", (0.0,) * 3, (255.0,) * 3)
+
+
+def csv(rows: Any, header: str = "", end: str = "\n") -> bytes:
+    lines = [",".join(repr(float(one)) for one in row) for row in rows]
+    return end.join([*([header] if header else []), *lines]).encode()
+
+
+@pytest.mark.parametrize("body", [csv(WINDOW), csv(WINDOW, "a,b,c"), csv(WINDOW, '"a, b",c,', "\r\n") + b"\r\n\r\n"])
+def test_rows_are_steps(body: bytes) -> None:
+    for preprocessing in (series(6, 3), series(2, 3, variable=True)):
+        (read,) = bodies.read(CSV, body, preprocessing)
+        np.testing.assert_array_equal(read, WINDOW)
+
+
+def test_rows_of_one_number_a_step_are_samples_and_a_column_is_one() -> None:
+    line, column = WINDOW[:, :1].T, WINDOW[:, :1]
+    np.testing.assert_array_equal(bodies.read(CSV, csv([*line, *line]), series(6, 1)), [column, column])
+    np.testing.assert_array_equal(bodies.read(CSV, csv(column, "value"), series(6, 1)), [column])
+    short, long = bodies.read(CSV, b"1,2\n3,4,5\n", series(2, 1, variable=True))
+    assert (short.tolist(), long.tolist()) == ([[1], [2]], [[3], [4], [5]])
+
+
+def test_bytes_are_the_tensor() -> None:
+    np.testing.assert_array_equal(bodies.read(RAW, IMAGES.tobytes(), PIXELS), IMAGES)
+    np.testing.assert_array_equal(
+        bodies.read(RAW, WINDOW.astype("<f4").tobytes(), series(3, 3)), WINDOW.reshape(2, 3, 3)
+    )
+    (one,) = bodies.read(RAW, WINDOW.astype("<f4").tobytes(), series(2, 3, variable=True))
+    np.testing.assert_array_equal(one, WINDOW)
+
+
+HOSTILE: dict[str, tuple[str, bytes, Preprocessing, str]] = {
+    "nothing": (CSV, b"", series(6, 3), "no row of numbers"),
+    "a header alone": (CSV, b"a,b,c\n", series(6, 3), "no row of numbers"),
+    "NaN": (CSV, csv(WINDOW) + b"\nnan,1,2", series(7, 3), "line 7, column 1: 'nan' is no number"),
+    "an infinity": (CSV, b"1,2,inf", series(1, 3), "line 1, column 3: 'inf' is no number"),
+    "too large": (CSV, b"1,2,1e999", series(1, 3), "finite"),
+    "an underscore": (CSV, b"1,2,3_0", series(1, 3), "'3_0' is no number"),
+    "a hole": (CSV, b"1,,3", series(1, 3), "line 1, column 2: '' is no number"),
+    "a step too many": (CSV, csv(WINDOW), series(5, 3), "must be 5x3"),
+    "a number too few": (CSV, b"1,2,3\n1,2", series(2, 3), "line 2 has 2 numbers"),
+    "rows of two lengths": (CSV, b"1,2\n1,2,3", series(2, 1), "not all of the same length"),
+    "no UTF-8": (CSV, b"\xff\xfe1", series(1, 1), "not UTF-8"),
+    "an open quote": (CSV, b'"1,2', series(2, 1), "cannot be read"),
+    "more numbers than fit": (CSV, b"1," * 1000, series(6, 3), "more numbers than the 18"),
+    "empty lines without end": (CSV, b"\n" * 100_000, series(6, 3), "more numbers than the 18"),
+    "one huge field": (CSV, b"1" * 200_000, series(6, 3), "cannot be read"),
+    "too many samples": (CSV, b"1,2\n" * 4097, series(2, 1), "4,097 samples"),
+    "no bytes": (RAW, b"", PIXELS, "the body has 0 bytes; a sample of 4x5x3 uint8 has 60"),
+    "a byte too few": (RAW, bytes(59), PIXELS, "the body has 59 bytes"),
+    "a byte too many": (RAW, bytes(61), PIXELS, "the body has 61 bytes"),
+    "half a step": (RAW, bytes(18), series(2, 3, variable=True), "a step of 3 float32 has 12"),
+    "too long": (RAW, bytes(12 * 9), series(2, 3, variable=True), "1 to 8 steps"),
+    "too many images": (RAW, bytes(60 * 4097), PIXELS, "4,097 samples"),
+    "bytes of NaN": (RAW, np.full((6, 3), np.nan, "<f4").tobytes(), series(6, 3), "finite"),
+    "bytes of infinity": (RAW, np.full((6, 3), -np.inf, "<f4").tobytes(), series(6, 3), "finite"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_does_not_fit_is_a_sentence(case: str) -> None:
+    kind, body, preprocessing, words = HOSTILE[case]
+    with pytest.raises(Invalid, match=words.replace("(", r"\(")):
+        bodies.read(kind, body, preprocessing)
+
+
+@pytest.mark.parametrize(("kind", "preprocessing"), [(CSV, PIXELS), ("image/png", series(6, 3))])
+def test_a_model_that_reads_none_says_what_it_reads(kind: str, preprocessing: Preprocessing) -> None:
+    with pytest.raises(UnsupportedMedia, match=r"this model reads .*application/octet-stream"):
+        bodies.read(kind, b"1", preprocessing)
