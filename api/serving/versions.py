@@ -22,6 +22,8 @@ from core.errors import Conflict
 from core.tables import Dataset
 
 CACHE_BYTES = 512 * 2**20
+SESSION_BYTES = 170 * 2**10
+"""A session of the smallest graph; larger ones take 2.2 times their graph more (`python -m benchmarks.cold`)."""
 MOST_REFERENCES = 4096
 
 
@@ -46,7 +48,7 @@ class Loaded:
         options.log_severity_level = 3
         self.session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.version = version
-        self.size = len(graph)
+        self.size = SESSION_BYTES + round(2.2 * len(graph))
         self.batcher = Batcher(self._compute, executor, observe)
 
     def _compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:

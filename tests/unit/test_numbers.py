@@ -1,13 +1,17 @@
 """Samples as CSV and as bare bytes."""
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
+from PIL import Image
 
 from api.serving import bodies
 from api.serving.numbers import CSV, RAW
 from core.encode import Preprocessing
+from core.encode.audio import Frames
 from core.errors import Invalid, UnsupportedMedia
 
 RANDOM = np.random.default_rng(7)
@@ -91,3 +95,21 @@ def test_what_does_not_fit_is_a_sentence(case: str) -> None:
 def test_a_model_that_reads_none_says_what_it_reads(kind: str, preprocessing: Preprocessing) -> None:
     with pytest.raises(UnsupportedMedia, match=r"this model reads .*application/octet-stream"):
         bodies.read(kind, b"1", preprocessing)
+
+
+def test_files_that_are_none_cost_nothing() -> None:
+    """A picture of 100 megapixels is refused by its head, a recording that breaks off by its length."""
+    file = io.BytesIO()
+    Image.new("1", (10_000, 10_000)).save(file, "png")
+    with pytest.raises(Invalid, match=r"too many pixels; the limit is 64,000,000"):
+        bodies.read("image/png", file.getvalue(), PIXELS)
+    whole = io.BytesIO()
+    soundfile.write(whole, np.zeros(8000, np.int16), 8000, format="wav")
+    frames = Frames(rate=8000, mels=16, window=256, hop=128)
+    spoken = Preprocessing("audio", (8000,), None, "none", (0.0,) * 16, (1.0,) * 16, variable=True, frames=frames)
+    assert [len(one) for one in bodies.read("audio/wav", whole.getvalue(), spoken)] == [8000]
+    for cut in (0, 4, 20, 43, 44 + 8000):
+        with pytest.raises(Invalid):
+            bodies.read("audio/wav", whole.getvalue()[:cut], spoken)
+    with pytest.raises(UnsupportedMedia, match="this model reads recordings"):
+        bodies.read(RAW, bytes(16_000), spoken)
