@@ -95,6 +95,7 @@ class Predict:
         else:
             samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
         logits = await loaded.batcher.run(samples)
+        require_finite(logits)
         self._counters.predictions.inc(len(samples))
         return _ENCODER.encode(express(version, samples, logits, top))
 
@@ -181,6 +182,19 @@ def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Fo
 
 def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
     return [_prediction(version.classes, row, top) for row in softmax(logits)]
+
+
+def require_finite(outputs: NDArray[np.floating[Any]]) -> None:
+    """Refuse samples whose numbers were so large that the answer is none.
+
+    Raises:
+        Invalid: names the first of them.
+    """
+    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(1)
+    if not finite.all():
+        index = int(finite.argmin())
+        sentence = "its numbers are too large for this model: the answer would be no finite number"
+        raise Invalid(f"sample {index}: {sentence}", f"#/inputs/{index}")
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
