@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from api.errors import answer
 from api.protocol import compression, metadata, request, response, samples
 from api.service import Service
-from api.serving.predict import SMALL_BYTES, body_of
+from api.serving.predict import SMALL_BYTES, body_of, require_finite
 from core import log
 from core.errors import EpochdError, UnsupportedMedia
 
@@ -64,6 +64,7 @@ class Infer:
         light = small and not samples.are_files(parsed.inputs, version.preprocessing)
         raw = await _run(light, samples.read, parsed.inputs, version.preprocessing)
         computed = await loaded.batcher.run(raw)
+        require_finite(computed)
         service.counters.predictions.inc(len(raw))
         found = response.compute(version, raw, computed)
         body, more = response.encode(parsed, version, found, chosen)

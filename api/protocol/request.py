@@ -1,12 +1,14 @@
 """An inference request: JSON, perhaps with the tensors' bytes behind it, checked as far as no model is needed."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 
 from api.protocol import tensors
-from api.protocol.tensors import DATATYPES, Tensor
+from api.protocol.tensors import BYTES, DATATYPES, Tensor
+from api.serving.bodies import MOST_INPUTS
 from core.errors import Invalid
 
 HEADER = "Inference-Header-Content-Length"
@@ -75,7 +77,7 @@ def read(body: bytes | memoryview, header: str | None) -> Request:
     try:
         parsed = _DECODER.decode(whole[:size])
     except msgspec.ValidationError as error:
-        raise Invalid(f"the JSON is no inference request: {error}") from None
+        raise Invalid(f"the JSON is no inference request: {str(error)[:MOST_NAME]}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         more = "" if header is not None else f"; bytes behind it need the header {HEADER}"
         raise Invalid(f"the body is not JSON: {error}{more}") from None
@@ -104,13 +106,15 @@ def _inputs(given: list[_Input], binary: memoryview) -> tuple[dict[str, Tensor],
             raise Invalid(f"{what} is there twice")
         if one.datatype not in DATATYPES:
             raise Invalid(f"{what}: the datatype must be one of {', '.join(DATATYPES)}, not {one.datatype[:64]!r}")
-        size = _parameters(what, one.parameters).get("binary_data_size")
+        if one.datatype == BYTES and math.prod(shape) > MOST_INPUTS:
+            raise Invalid(f"{what}: a tensor of {BYTES} has at most {MOST_INPUTS:,} items")
+        size, data = _parameters(what, one.parameters).get("binary_data_size"), bytes(one.data)
         if size is None:
-            if not bytes(one.data):
+            if not data:
                 raise Invalid(f"{what} has neither data nor a parameter binary_data_size")
-            found[one.name] = tensors.from_json(one.name, one.datatype, shape, one.data)
+            found[one.name] = tensors.from_json(one.name, one.datatype, shape, data)
             continue
-        if bytes(one.data):
+        if data:
             raise Invalid(f"{what} has both data and a parameter binary_data_size")
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(binary):
             raise Invalid(

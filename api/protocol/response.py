@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from api.protocol import metadata, tensors
 from api.protocol.request import HEADER, Request
-from api.serving.predict import softmax
+from api.serving.predict import require_finite, softmax
 from api.serving.versions import Version
 from core.errors import Invalid
 
@@ -32,26 +32,21 @@ def compute(version: Version, samples: NDArray[Any], computed: NDArray[np.float3
     """Every output by name; ``computed`` is what the graph gave.
 
     Raises:
-        Invalid: it is no finite number.
+        Invalid: the numbers that it foretells are too large for FP32.
     """
     targets = version.preprocessing.targets
-    if targets is None:
-        index = computed.argmax(1)
-        probabilities = softmax(computed).astype(np.float32)
-        found = {
-            "probabilities": probabilities,
-            "logits": computed,
-            "class": np.array(version.classes, object)[index],
-            "index": index.astype(np.int64),
-        }
-    else:
+    if targets is not None:
         with np.errstate(over="ignore"):  # becomes infinite, and is refused
-            found = {"values": targets.restore(computed, samples).astype(np.float32)}
-    first = next(iter(found.values()))
-    finite = np.isfinite(first).reshape(len(first), -1).all(1)
-    if not finite.all():
-        raise Invalid(f"sample {int(finite.argmin())}: the answer is no finite number; its numbers are too large")
-    return found
+            values = targets.restore(computed, samples).astype(np.float32)
+        require_finite(values)
+        return {"values": values}
+    index = computed.argmax(1)
+    return {
+        "probabilities": softmax(computed).astype(np.float32),
+        "logits": computed,
+        "class": np.array(version.classes, object)[index],
+        "index": index.astype(np.int64),
+    }
 
 
 def encode(

@@ -1,6 +1,7 @@
 """Tensors of the protocol: numbers or strings in JSON, or little-endian bytes -> arrays, and back."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ NUMBERS = {
 """The datatypes that hold numbers, as numpy calls them; a BOOL becomes 0 or 1."""
 BYTES = "BYTES"
 DATATYPES = (*NUMBERS, BYTES)
+_NESTED = re.compile(rb"\s*\[\s*\[")
 _LENGTH = 4
 """Bytes before each item of a BYTES tensor, which say how long it is."""
 
@@ -61,7 +63,7 @@ def from_bytes(name: str, datatype: str, shape: tuple[int, ...], data: memoryvie
     return Tensor(name, datatype, values.reshape(shape))
 
 
-def from_json(name: str, datatype: str, shape: tuple[int, ...], data: msgspec.Raw) -> Tensor:
+def from_json(name: str, datatype: str, shape: tuple[int, ...], data: bytes) -> Tensor:
     """A tensor from its ``data``, flat in row-major order, or nested as the shape is.
 
     Raises:
@@ -81,22 +83,21 @@ def from_json(name: str, datatype: str, shape: tuple[int, ...], data: msgspec.Ra
         raise Invalid(f"input {name!r}: its data has a number that is no {datatype}") from None
 
 
-def _flat(name: str, datatype: str, shape: tuple[int, ...], data: msgspec.Raw) -> list[Any]:
+def _flat(name: str, datatype: str, shape: tuple[int, ...], data: bytes) -> list[Any]:
     """The items of flat or nested data; what a body of many brackets would take is never made."""
     item: Any = str if datatype == BYTES else bool if datatype == "BOOL" else float if datatype[0] == "F" else int
     form: Any = list[item]
-    raw = bytes(data)
-    nested = len(shape) > 1 and raw[1:].lstrip()[:1] == b"["
+    nested = len(shape) > 1 and _NESTED.match(data) is not None
     if nested:
         for _ in shape[1:]:
             form = list[form]
         lists = sum(math.prod(shape[:axis]) for axis in range(len(shape)))
-        if datatype != BYTES and raw.count(b"[") != lists:  # strings may have brackets
+        if datatype != BYTES and data.count(b"[") != lists:  # strings may have brackets
             raise Invalid(f"input {name!r}: its data is nested in another way than {_shown(shape)}, or incomplete")
     try:
-        items: list[Any] = msgspec.json.decode(raw, type=form)
+        items: list[Any] = msgspec.json.decode(data, type=form)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        sentence = str(error).replace("$", "data")
+        sentence = str(error)[:200].replace("$", "data")
         raise Invalid(f"input {name!r}: its data is no list of {datatype}: {sentence}") from None
     if not nested:
         return items
@@ -110,7 +111,7 @@ def _flat(name: str, datatype: str, shape: tuple[int, ...], data: msgspec.Raw) -
 def _items(name: str, data: memoryview, count: int) -> list[bytes]:
     items: list[bytes] = []
     place = 0
-    while place < len(data):
+    while place < len(data) and len(items) <= count:
         size = int.from_bytes(data[place : place + _LENGTH], "little")
         end = place + _LENGTH + size
         if end > len(data):
@@ -118,7 +119,8 @@ def _items(name: str, data: memoryview, count: int) -> list[bytes]:
         items.append(bytes(data[place + _LENGTH : end]))
         place = end
     if len(items) != count:
-        raise Invalid(f"input {name!r}: its shape takes {count} items, and its BYTES have {len(items)}")
+        found = "more" if place < len(data) else len(items)
+        raise Invalid(f"input {name!r}: its shape takes {count} items, and its BYTES have {found}")
     return items
 
 

@@ -95,6 +95,7 @@ class Predict:
         else:
             samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
         logits = await loaded.batcher.run(samples)
+        require_finite(logits)
         self._counters.predictions.inc(len(samples))
         return _ENCODER.encode(express(version, samples, logits, top))
 
@@ -151,12 +152,21 @@ def _top(query: bytes) -> int | None:
 def express(
     version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None
 ) -> objects.Predictions:
-    """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
+    """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units.
+
+    Raises:
+        Invalid: the numbers foretold are not finite, because those of the sample are too large.
+    """
     targets = version.preprocessing.targets
     if targets is None:
         predictions: Any = _classes(version, outputs, top)
     else:
-        predictions = [_foretold(targets.names, row) for row in targets.restore(outputs, samples)]
+        values = targets.restore(outputs, samples)
+        finite = np.isfinite(values).reshape(len(values), -1).all(1)
+        if not finite.all():
+            place = int(finite.argmin())
+            raise Invalid("the answer is no finite number; the sample's are too large", f"#/inputs/{place}")
+        predictions = [_foretold(targets.names, row) for row in values]
     return {
         "object": "prediction",
         "model": version.model,
@@ -172,6 +182,19 @@ def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Fo
 
 def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
     return [_prediction(version.classes, row, top) for row in softmax(logits)]
+
+
+def require_finite(outputs: NDArray[np.floating[Any]]) -> None:
+    """Refuse samples whose numbers were so large that the answer is none.
+
+    Raises:
+        Invalid: names the first of them.
+    """
+    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(1)
+    if not finite.all():
+        index = int(finite.argmin())
+        sentence = "its numbers are too large for this model: the answer would be no finite number"
+        raise Invalid(f"sample {index}: {sentence}", f"#/inputs/{index}")
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
