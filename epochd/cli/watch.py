@@ -95,6 +95,7 @@ def ending(job: Job) -> str:
 def _compared(replay: Replay) -> str:
     """Whether a replay made the weights of its original."""
     if replay["match"]:
-        return f"Same weights as {replay['of']}, bit for bit."
+        though = f", though {'; '.join(replay['differences'])}" if replay["differences"] else ""
+        return f"Same weights as {replay['of']}, bit for bit{though}."
     hashes = f"{replay['weights_sha256'][:16]}..., not {replay['original_sha256'][:16]}..."
     return f"Different weights than {replay['of']} ({hashes})" + "".join(f"\n  {one}" for one in replay["differences"])

@@ -77,7 +77,7 @@ class Resident:
     def _select(self, indices: Tensor | slice, longest: int | None) -> Tensor:
         """These raw samples, sequences up to ``longest``."""
         raw = self.inputs if longest is None else self.inputs[:, :longest]
-        # by index_select: a plain index takes ten times as long on bytes
+        # by index_select: on bytes a plain index takes many times as long
         return raw[indices] if isinstance(indices, slice) else raw.index_select(0, self._here(indices))
 
     def outputs(self, network: nn.Module) -> Tensor:
