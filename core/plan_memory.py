@@ -13,10 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.plan import FULL_BATCH_CHUNK, Plan
-from core.plan_layers import BYTES, GATES, Layer, Shape
+from core.plan_layers import BYTES, Shape
 from core.plan_length import held_out
+from core.plan_shares import divide
+from core.plan_tensors import evaluation_bytes, step_bytes
 from core.specs import Optimizer, TrainSpec
 
+USUAL_THREADS = 2
+"""Of a job, while no worker is known that would say."""
 MOST_BATCH = 2**20
 """The largest batch_size that a spec may have."""
 _LIBRARIES = 80 * 2**20
@@ -24,31 +28,14 @@ _LIBRARIES = 80 * 2**20
 fit over larger networks gives 87, since each kernel brings pages and buffers of its own."""
 _EVALUATION_BATCH = 512
 """``models.evaluate`` looks at this many samples at once."""
-_IN_FLIGHT = 1.25
-"""The two gradients that the backward pass holds beside what it goes through. The fit gives 1.23: the allocator's
-holes and the convolutions' own buffers are in it."""
-_EVALUATION = 0.9
-"""Evaluation's maps are of another size than training's, so that they find few holes to reuse; the fit gives 0.90."""
+_GROWTH = 1.15
+"""From step to step small tensors that stay fall into holes, which then take no large one any more."""
 _EXPORT = 7
 """Copies of the weights at the end: the best checkpoint, a network to compare with, the ONNX message (array, graph,
 model, bytes) and ONNX Runtime's own. An SGD of 64 MiB of weights peaks at 10.3 times their size, 3 of them held."""
 _SERIALISED = 3
 """safetensors holds each tensor as bytes, then the whole file twice. An SGD with momentum (14 copies in all) was
 measured at 14.1 times its 64 MiB of weights, an Adam (19) at 18.1."""
-_RECURRENT = {"elman": 4, "gru": 8, "lstm": 24}
-"""Numbers that a training step holds at its peak for each state of each step and layer. PyTorch's LSTM keeps on a CPU
-the projections, the gates, both states and the gradients of all; the fits give 3.9, 7.3 and 24.2."""
-_RECURRENT_BF16 = {"elman": 2, "gru": 6, "lstm": 15}
-"""The same under autocast: of GRU and LSTM only the matrix products are halved (fits: 5.2 and 15.4)."""
-_RECURRENT_EVALUATION = {"elman": 1, "gru": 6, "lstm": 1}
-"""The same without gradients: a GRU projects the whole sequence at once, three gates (fits: 1.0, 5.8 and 0.8)."""
-_VIEWS = frozenset({"flatten", "rows", "readout_last"})
-"""Layers that only look at their input in another way."""
-_OF_INPUT = frozenset({"leaky_relu", "gelu", "silu"})
-"""Activations whose gradient is computed from their input; the others' from their output."""
-_KEEP_INPUT = frozenset(
-    {"conv", "max_pool", "average_pool", "batch_norm", "group_norm", "dense", "global_max", "readout_max", *GATES}
-)
 
 
 @dataclass(frozen=True)
@@ -90,16 +77,27 @@ class Memory:
         return self.training_bytes + self.dataset_bytes
 
 
-def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None = None) -> Memory:
-    """The memory of a training; ``batch_size`` instead of the spec's, if it is given."""
+def needed(
+    plan: Plan, spec: TrainSpec, samples: Samples, threads: int = USUAL_THREADS, batch_size: int | None = None
+) -> Memory:
+    """The memory of a training on so many threads; ``batch_size`` instead of the spec's, if it is given."""
     rules = spec.hyperparameters
-    batch = min(batch_size or rules.samples_per_batch or FULL_BATCH_CHUNK, samples.train)
-    halved = rules.precision == "bf16"
+    whole = batch_size or rules.samples_per_batch or FULL_BATCH_CHUNK
+    batch = min(whole, samples.train)
+    division = divide(plan, whole, threads, rules.precision)
+    activations = batch * math.prod(plan.input) * (BYTES + 1)  # raw, and normalised
+    shares = 1
+    if division is None:
+        steps = step_bytes(plan, batch, halved=rules.precision == "bf16")
+    else:
+        shares = division.threads
+        piece = min(math.ceil(batch / shares), division.piece)
+        steps = shares * step_bytes(plan, piece, halved=rules.precision == "bf16")
+    activations += math.ceil(_GROWTH * steps)
     weights = plan.parameters * BYTES
     optimizer = _numbers(rules.optimizer) * weights
-    activations = math.ceil(batch * _step_bytes(plan, halved))
     evaluated = min(_EVALUATION_BATCH, max(samples.test, held_out(samples.train, spec.data.validation)))
-    evaluation = math.ceil(_EVALUATION * evaluated * _evaluation_bytes(plan))
+    evaluation = evaluation_bytes(plan, evaluated)
     # A checkpoint is a copy of weights, optimizer and best weights; the copy is still there while the next steps run.
     state = optimizer + weights
     copy = weights + state
@@ -107,7 +105,7 @@ def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None
     saving = max(copy + weights + _SERIALISED * state, _EXPORT * weights)
     parts = {
         "weights": weights,
-        "gradients": weights,
+        "gradients": weights * shares,
         "optimizer": optimizer,
         "best_weights": weights,
         "activations": activations,
@@ -143,67 +141,3 @@ def _numbers(optimizer: Optimizer) -> int:
             return 2 if optimizer.momentum else 1
         case "adam" | "adamw":
             return 2
-
-
-def _step_bytes(plan: Plan, halved: bool) -> float:
-    """Of one sample in a training step, at its peak: all that is kept up to a layer, and that layer's two gradients."""
-    layers = _flat(plan.layers)
-    number = BYTES / 2 if halved else BYTES
-    kept = math.prod(plan.input) * float(BYTES + 1)  # raw, and normalised
-    total = peak = kept
-    for index, layer in enumerate(layers):
-        following = next((one for one in layers[index + 1 :] if one.kind not in _VIEWS), None)
-        total += _kept(layer, following, number, halved)
-        values = 0 if layer.kind in GATES else math.prod(layer.input) + math.prod(layer.output)
-        if layer.name.count("."):  # in a residual block: the gradient of the way around it waits
-            values += math.prod(layer.output)
-        peak = max(peak, total + _IN_FLIGHT * values * number)
-    return peak
-
-
-def _kept(layer: Layer, following: Layer | None, number: float, halved: bool) -> float:
-    """Bytes of one sample that the forward pass leaves for the backward pass."""
-    outputs = math.prod(layer.output)
-    if layer.kind in GATES:
-        return outputs * int(layer.options["layers"]) * (_RECURRENT_BF16 if halved else _RECURRENT)[layer.kind] * BYTES
-    if layer.kind in _VIEWS:
-        return 0
-    kept = 0.0
-    by_input = layer.options.get("function") in _OF_INPUT
-    by_output = layer.kind in ("global_max", "readout_max") or ("function" in layer.options and not by_input)
-    if by_output or (following is not None and _keeps_input(following)):
-        kept += outputs * number
-    if layer.kind == "residual" and by_input:
-        kept += outputs * number  # the sum
-    if layer.kind == "max_pool":
-        kept += outputs * 8  # where each maximum was, as int64
-    if layer.kind == "dropout":
-        kept += outputs * number  # which values it let through
-    return kept
-
-
-def _keeps_input(layer: Layer) -> bool:
-    return layer.kind in _KEEP_INPUT or (layer.kind == "activation" and layer.options["function"] in _OF_INPUT)
-
-
-def _flat(layers: tuple[Layer, ...]) -> list[Layer]:
-    """In the order of computation: the body of a residual block before its sum."""
-    return [one for layer in layers for one in (*layer.inner, layer)]
-
-
-def _evaluation_bytes(plan: Plan) -> int:
-    """Of one sample in evaluation, at its peak: a layer's input and output, and what it needs between them."""
-    most = 0
-    for layer in plan.layers:
-        inputs, outputs = math.prod(layer.input), math.prod(layer.output)
-        if layer.kind in GATES:
-            count = _RECURRENT_EVALUATION[layer.kind] * outputs + inputs
-        elif layer.kind == "residual":  # the block's input waits for the sum
-            normalised = any(part.kind.endswith("_norm") for part in layer.inner)
-            count = (4 if normalised else 3) * outputs
-        elif layer.kind.endswith("_norm"):
-            count = 3 * outputs
-        else:
-            count = inputs + outputs
-        most = max(most, count * BYTES)
-    return most
