@@ -1,11 +1,10 @@
 """How much memory a training needs, from its plan: an estimate for the process that trains, on a CPU.
 
-The arithmetic follows what PyTorch keeps for the backward pass; its few factors were fitted on the peak of resident
-memory (VmHWM) of 125 measured trainings - CNNs and RNNs of 60 to 1,300 MiB, batches of 16 to 512, every kind of layer,
-optimizer and precision - which ``tests/footprint.py`` runs as a worker does, with two threads and the worker's
-allocator settings. Of those and 45 others, 163 of 170 lay within 25 % or 64 MiB; 7 missed by up to 35 %. It says too
-little for residual blocks with silu on large maps (362-376 MiB said, 466-520 taken, which is outside the bounds of
-``tests/unit/test_memory.py``: that draws smaller networks) and too much for a large LSTM of two layers (1,593, 1,178).
+A step's tensors are put into a heap in the order in which PyTorch makes and frees them (``core.plan_tensors``), as many
+samples at once as training takes (``core.plan_shares``). What remains measured are the few factors below and what
+recurrent layers have inside. Checked on the peak of resident memory (VmHWM), which ``tests/footprint.py`` measures as a
+worker trains, with two threads and the worker's allocator settings: ``tests/unit/test_memory.py`` draws networks of
+every kind of layer, and holds them and the examples to 25 % or 64 MiB.
 """
 
 import math
@@ -30,6 +29,8 @@ _EVALUATION_BATCH = 512
 """``models.evaluate`` looks at this many samples at once."""
 _GROWTH = 1.15
 """From step to step small tensors that stay fall into holes, which then take no large one any more."""
+_LENGTHS = 1.6
+"""Batches from short to long: the larger tensors of a convolution do not fit where the last batch's were."""
 _EXPORT = 7
 """Copies of the weights at the end: the best checkpoint, a network to compare with, the ONNX message (array, graph,
 model, bytes) and ONNX Runtime's own. An SGD of 64 MiB of weights peaks at 10.3 times their size, 3 of them held."""
@@ -98,6 +99,12 @@ def needed(
     optimizer = _numbers(rules.optimizer) * weights
     evaluated = min(_EVALUATION_BATCH, max(samples.test, held_out(samples.train, spec.data.validation)))
     evaluation = evaluation_bytes(plan, evaluated)
+    if plan.variable and any(layer.kind == "conv" for layer in plan.layers):
+        evaluation = math.ceil(_LENGTHS * evaluation)
+    if (
+        division is None and evaluated <= batch
+    ):  # in the thread of the steps, whose room is large enough for each tensor
+        evaluation = max(0, evaluation - activations)
     # A checkpoint is a copy of weights, optimizer and best weights; the copy is still there while the next steps run.
     state = optimizer + weights
     copy = weights + state

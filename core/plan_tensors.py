@@ -10,13 +10,14 @@ OF_INPUT = frozenset({"leaky_relu", "gelu", "silu"})
 """Activations whose gradient is computed from their input; the others' from their output."""
 _INDEX = 8
 """Bytes of an int64: max-pool remembers where each maximum was."""
-_RECURRENT = {"elman": 4, "gru": 8, "lstm": 24}
-"""Numbers that a training step holds at its peak for each state of each step and layer. PyTorch's LSTM keeps on a CPU
-the projections, the gates, both states and the gradients of all; the fits give 3.9, 7.3 and 24.2."""
-_RECURRENT_BF16 = {"elman": 2, "gru": 6, "lstm": 15}
-"""The same under autocast: of GRU and LSTM only the matrix products are halved (fits: 5.2 and 15.4)."""
-_RECURRENT_EVALUATION = {"elman": 1, "gru": 6, "lstm": 1}
-"""The same without gradients: a GRU projects the whole sequence at once, three gates (fits: 1.0, 5.8 and 0.8)."""
+_RECURRENT = {"elman": ((2, 2), (1, 5)), "gru": ((6, 7), (5, 7)), "lstm": ((5, 8), (8, 16))}
+"""Numbers that a step holds at its peak for each state of each time, in one direction and in two: some of one layer,
+and some of each. They are projections, gates, states and the gradients of all; measured, since PyTorch's own layers
+make them inside."""
+_RECURRENT_BF16 = {"elman": ((2, 1), (1, 2)), "gru": ((5, 5), (5, 6)), "lstm": ((1, 9), (4, 15))}
+"""The same under autocast, where only the matrix products are halved."""
+_RECURRENT_EVALUATION = {"elman": (1, 1), "gru": (6, 4), "lstm": (1, 1)}
+"""The same of one layer without gradients: a GRU projects the whole sequence at once, three gates of one direction."""
 _NOT_KEPT = frozenset({"dropout", "global_average", "readout_mean", "flatten", "embedding"})
 """Layers whose gradient needs no look at their input."""
 
@@ -117,11 +118,13 @@ class _Step:
 
     def _inside(self, layer: Layer) -> int:
         """Bytes of one sample that a recurrent layer has beside its states."""
-        numbers = _RECURRENT_EVALUATION
-        if self.training:
-            numbers = _RECURRENT_BF16 if self.halved else _RECURRENT
-        depth = int(layer.options["layers"]) if self.training else 1
-        return math.prod(layer.output) * BYTES * max(0, numbers[layer.kind] * depth - 1)
+        states = math.prod(layer.output) * BYTES
+        directions = 1 if layer.options["bidirectional"] else 0
+        if not self.training:
+            return states * (_RECURRENT_EVALUATION[layer.kind][directions] - 1)
+        numbers = _RECURRENT_BF16 if self.halved else _RECURRENT
+        once, each = numbers[layer.kind][directions]
+        return states * (once + each * int(layer.options["layers"]) - 1)
 
     def _activation(self, function: str, value: _Tensor, size: int) -> _Tensor:
         output = self.new(size)

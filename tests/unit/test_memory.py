@@ -19,6 +19,32 @@ from workers.forkserver import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 DIGITS = {"kind": "image", "shape": [8, 8, 1], "classes": 10, "train": 1437, "test": 360}
+SETS: dict[str, dict[str, Any]] = {
+    "ag-news-7600": {"kind": "text", "shape": [], "classes": 4, "train": 1000, "test": 600, "lengths": [100, 800]},
+    "digits": DIGITS,
+    "ecg5000": {"kind": "series", "shape": [140, 1], "classes": 5, "train": 500, "test": 4499},
+    "japanese-vowels": {
+        "kind": "series",
+        "shape": [29, 12],
+        "classes": 9,
+        "train": 270,
+        "test": 370,
+        "lengths": [7, 29],
+    },
+    "languages": {"kind": "text", "shape": [], "classes": 17, "train": 6406, "test": 1601, "lengths": [3, 48]},
+    "names": {"kind": "text", "shape": [], "classes": 18, "train": 1000, "test": 600, "lengths": [2, 20]},
+    "rt-polarity": {"kind": "text", "shape": [], "classes": 2, "train": 1000, "test": 600, "lengths": [5, 270]},
+    "spoken-digits": {
+        "kind": "audio",
+        "shape": [],
+        "classes": 10,
+        "train": 500,
+        "test": 300,
+        "lengths": [1200, 18000],
+        "rate": 8000,
+    },
+}
+"""Of the form of the examples' sets, and of their size where it is small."""
 MIB = 2**20
 MOST_MIB, MOST_FLOPS = 500, 2 * 10**10
 """Of what the drawn networks may take: bytes, and FLOPs of one batch's forward pass."""
@@ -46,9 +72,11 @@ def measure() -> Iterator[Measure]:
 
 def expected(spec: TrainSpec, task: dict[str, Any], file_bytes: int = 0) -> Memory:
     shape = tuple(task["shape"])
-    plan = make(spec, Sample(task["kind"], shape, task["classes"]))
+    lengths = tuple(task["lengths"]) if "lengths" in task else None
+    plan = make(spec, Sample(task["kind"], shape, task["classes"], lengths, rate=task.get("rate")))
     splits = {"train": task["train"], "test": task["test"]}
-    return needed(plan, spec, Samples.of(task["kind"], shape, spec.data.resize, splits, file_bytes))
+    held = plan.input if task["kind"] in ("text", "audio") else shape
+    return needed(plan, spec, Samples.of(task["kind"], held, spec.data.resize, splits, file_bytes))
 
 
 def check(measure: Measure, spec: TrainSpec, task: dict[str, Any]) -> None:
@@ -58,12 +86,13 @@ def check(measure: Measure, spec: TrainSpec, task: dict[str, Any]) -> None:
     assert abs(said - taken) <= max(taken / 4, 64 * MIB)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("digits-*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.json")), ids=lambda path: path.name)
 def test_examples_take_what_the_plan_says(path: Path, measure: Measure) -> None:
     job = TrainJob.model_validate_json(path.read_text())
     short = {"steps": 3, "epochs": None, "log_every": 1}
     fields = job.training.model_dump()
-    check(measure, TrainSpec.model_validate(fields | {"hyperparameters": fields["hyperparameters"] | short}), DIGITS)
+    spec = TrainSpec.model_validate(fields | {"hyperparameters": fields["hyperparameters"] | short})
+    check(measure, spec, SETS[job.dataset])
 
 
 STAGES = st.fixed_dictionaries(
