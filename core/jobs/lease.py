@@ -125,7 +125,7 @@ def claim(
         spec=job.spec,
         model=job.model,
         dataset_sha256=None if dataset is None else dataset.sha256,
-        in_memory_bytes=job.memory_bytes if dataset is None else _in_memory(job, dataset),
+        in_memory_bytes=job.memory_bytes if dataset is None else _in_memory(job, dataset, job.threads),
         inputs=[Input(one.name, one.size, one.sha256) for one in session.scalars(uploaded)],
         threads=job.threads,
         stop_step=job.stop_step,
@@ -141,9 +141,9 @@ def _enough(kind: str, count: int) -> ColumnElement[bool]:
     return and_(Job.device.in_(["auto", kind]), Job.devices <= count)
 
 
-def _in_memory(job: Job, dataset: Dataset) -> int:
+def _in_memory(job: Job, dataset: Dataset, threads: int) -> int:
     request = TrainJob.model_validate(job.spec)
-    return needs.memory(request, dataset, make_plan(request, dataset)).total_bytes
+    return needs.memory(request, dataset, make_plan(request, dataset), threads).total_bytes
 
 
 def _start(session: Session, job: Job) -> Start | None:
