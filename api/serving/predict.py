@@ -152,21 +152,12 @@ def _top(query: bytes) -> int | None:
 def express(
     version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None
 ) -> objects.Predictions:
-    """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units.
-
-    Raises:
-        Invalid: the numbers foretold are not finite, because those of the sample are too large.
-    """
+    """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
     targets = version.preprocessing.targets
     if targets is None:
         predictions: Any = _classes(version, outputs, top)
     else:
-        values = targets.restore(outputs, samples)
-        finite = np.isfinite(values).reshape(len(values), -1).all(1)
-        if not finite.all():
-            place = int(finite.argmin())
-            raise Invalid("the answer is no finite number; the sample's are too large", f"#/inputs/{place}")
-        predictions = [_foretold(targets.names, row) for row in values]
+        predictions = [_foretold(targets.names, row) for row in targets.restore(outputs, samples)]
     return {
         "object": "prediction",
         "model": version.model,
