@@ -14,6 +14,7 @@ from api.routes import (
     checkpoints,
     datasets,
     estimates,
+    explanations,
     health,
     history,
     jobs,
@@ -27,7 +28,20 @@ from api.service import Service
 from api.serving import predict
 from core.settings import Settings
 
-ROUTERS = (jobs, estimates, history, checkpoints, datasets, uploads, models, aliases, workers, keys, health)
+ROUTERS = (
+    jobs,
+    estimates,
+    history,
+    checkpoints,
+    datasets,
+    uploads,
+    models,
+    aliases,
+    explanations,
+    workers,
+    keys,
+    health,
+)
 
 
 def create_app(settings: Settings) -> Edge:

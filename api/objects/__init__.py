@@ -18,6 +18,7 @@ from api.objects.catalog import (
     Sample,
 )
 from api.objects.estimates import Estimate
+from api.objects.explanations import Explanation, Player
 from api.objects.jobs import (
     Checkpoint,
     Event,
@@ -42,6 +43,7 @@ __all__ = [
     "DatasetRef",
     "Estimate",
     "Event",
+    "Explanation",
     "Failure",
     "Foretold",
     "Info",
@@ -55,6 +57,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "NewKey",
+    "Player",
     "Prediction",
     "Predictions",
     "Progress",

@@ -37,7 +37,7 @@ class Predict:
         self, database: Database, watch: CatalogWatch, access: Access, counters: Counters, max_in_flight: int
     ) -> None:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
-        self._versions = Versions(database, watch, self._executor, counters.batch.observe)
+        self.versions = Versions(database, watch, self._executor, counters.batch.observe)
         self._access, self._counters, self._most = access, counters, max_in_flight
         self._in_flight = 0
         counters.in_flight.set_function(lambda: self._in_flight)
@@ -66,7 +66,7 @@ class Predict:
         caller = self._access.principal(headers)
         top = _top(scope["query_string"])
         kind = bodies.media_type(headers.get("content-type", ""))
-        loaded = await self._versions.get(caller.tenant, scope["path_params"]["reference"])
+        loaded = await self.versions.get(caller.tenant, scope["path_params"]["reference"])
         data = await _body(receive)
         version = loaded.version
         if top is not None and version.preprocessing.targets is not None:
@@ -135,12 +135,16 @@ def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Fo
 
 
 def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
-    """Probabilities by softmax."""
+    return [_prediction(version.classes, row, top) for row in probabilities(logits)]
+
+
+def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Softmax of each row."""
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
-    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return [_prediction(version.classes, row, top) for row in probabilities]
+    found: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return found
 
 
 def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:

@@ -18,7 +18,7 @@ PADDING, UNKNOWN = 0, 1
 """The ids of what is behind a text's end, and of every token that the vocabulary does not have."""
 FIRST = 2
 """The id of the vocabulary's first token."""
-_WORD = re.compile(r"\w+|[^\w\s]")
+WORD = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Tokens:
             text = text.lower()
         if self.nfc:
             text = unicodedata.normalize("NFC", text)
-        tokens: Iterable[str] = text if self.unit != "word" else (match[0] for match in _WORD.finditer(text))
+        tokens: Iterable[str] = text if self.unit != "word" else (match[0] for match in WORD.finditer(text))
         return islice(tokens, self.max_length)  # for bytes: a character has at least one
 
     @cached_property

@@ -1,0 +1,147 @@
+"""Explanations inside the API process: on the sessions that predictions use, but in threads of their own."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api import objects
+from api.serving.predict import probabilities
+from api.serving.versions import Loaded, Version
+from core.encode.targets import Targets
+from core.errors import Invalid, Overloaded
+from core.explain import Explanation, Game, Method, Parts, Players, divide, explain
+
+AT_ONCE = 2
+MOST = 16
+"""Explanations at work or waiting in one process; each takes a core for seconds."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be explained, and how. ``target`` is a class or the name of a number; null is the likeliest class."""
+
+    method: Method
+    target: str | None
+    samples: int | None
+    parts: Parts
+    seed: int
+
+
+class Explain:
+    """Explains predictions; each within ``seconds``, the time that it waits for others included."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="explain")
+        self._stopping = threading.Event()
+        self._under_way = 0
+
+    async def answer(self, loaded: Loaded, sample: NDArray[Any], question: Question) -> objects.Explanation:
+        """Explain what a version says of one raw sample, an array of length 1. For the event loop's thread.
+
+        Raises:
+            Invalid: the question does not suit the sample, or the explanation took too long.
+            Conflict: this kind of model cannot be explained.
+            Overloaded: too many are under way.
+        """
+        if self._under_way >= MOST:
+            raise Overloaded(f"{MOST} explanations are under way already; try again", retry_after=2)
+        self._under_way += 1
+        try:
+            deadline = time.monotonic() + self._seconds
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, self._explain, loaded, sample, question, deadline)
+        finally:
+            self._under_way -= 1
+
+    def _explain(
+        self, loaded: Loaded, sample: NDArray[Any], question: Question, deadline: float
+    ) -> objects.Explanation:
+        def check(done: int) -> None:
+            if time.monotonic() > deadline or self._stopping.is_set():
+                raise self._late(question, done)
+
+        check(0)
+        preprocessing = loaded.version.preprocessing
+        players = divide(preprocessing, sample, question.parts)
+
+        def outputs(samples: NDArray[Any]) -> NDArray[np.float64]:
+            return numbers(loaded, samples)
+
+        index = _index(loaded.version, question.target, outputs(sample)[0])
+        game = Game(players, lambda samples: outputs(samples)[:, index], check)
+        found = explain(question.method, game, question.samples, question.seed)
+        return _express(loaded.version, sample, question, players, found, names(loaded.version)[index])
+
+    def _late(self, question: Question, done: int) -> Invalid:
+        what, field = "samples", "samples"
+        if question.method in ("exact_shapley", "occlusion"):
+            field = "segments" if question.parts.grid is None else "grid"
+            what = "grid or segments"
+        return Invalid(
+            f"the explanation took longer than {self._seconds:g} s, in which {done:,} samples were computed: lower "
+            f"{what}, or ask when less is going on",
+            f"#/query/{field}",
+        )
+
+    def close(self) -> None:
+        """End the threads; what is under way ends with its next batch."""
+        self._stopping.set()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def names(version: Version) -> tuple[str, ...]:
+    """What can be explained: the classes, or the numbers that are foretold."""
+    targets = version.preprocessing.targets
+    return tuple(version.classes) if targets is None else targets.names
+
+
+def numbers(loaded: Loaded, samples: NDArray[Any]) -> NDArray[np.float64]:
+    """Raw samples -> [N, names]: probabilities, or numbers in their own units, of a forecast the mean of its rows."""
+    targets: Targets | None = loaded.version.preprocessing.targets
+    outputs = loaded.compute(samples)
+    if targets is None:
+        return probabilities(outputs)
+    restored = targets.restore(outputs, samples)
+    means: NDArray[np.float64] = restored if targets.horizon is None else restored.mean(1)
+    return means
+
+
+def _index(version: Version, target: str | None, said: NDArray[np.float64]) -> int:
+    known = names(version)
+    if target is None:
+        return int(said.argmax()) if version.preprocessing.targets is None else 0
+    if target not in known:
+        some = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+        raise Invalid(f"there is no {target!r} in what this model answers; it knows {some}", "#/query/target")
+    return known.index(target)
+
+
+def _express(
+    version: Version, sample: NDArray[Any], question: Question, players: Players, found: Explanation, target: str
+) -> objects.Explanation:
+    parts: Any = [{"value": value, **place} for value, place in zip(found.values.tolist(), players.places, strict=True)]
+    whole = sample[0]
+    return {
+        "object": "explanation",
+        "model": version.model,
+        "model_version": version.number,
+        "kind": version.preprocessing.kind,
+        "method": question.method,
+        "target": target,
+        "output": found.output,
+        "base_value": found.base,
+        "additivity_gap": found.additivity_gap,
+        "r2": found.r2,
+        "baseline": players.baseline,
+        "seed": question.seed,
+        "samples": found.samples,
+        "shape": [len(whole)] if isinstance(whole, str) else list(whole.shape),
+        "players": parts,
+    }
