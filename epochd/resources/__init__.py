@@ -14,6 +14,7 @@ from epochd.resources.catalog import (
     Sample,
 )
 from epochd.resources.estimates import Basis, Candidate, Estimate, Memory, Verdict
+from epochd.resources.explanation import Explanation, Player
 from epochd.resources.jobs import (
     ENDED,
     Checkpoint,
@@ -46,6 +47,7 @@ __all__ = [
     "DatasetRef",
     "Estimate",
     "Event",
+    "Explanation",
     "Forecast",
     "Foretold",
     "Info",
@@ -59,6 +61,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "NewKey",
+    "Player",
     "Point",
     "Prediction",
     "Progress",
