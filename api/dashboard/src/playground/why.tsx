@@ -1,0 +1,87 @@
+/** Why the model answers so: what each part of the question adds to its answer. */
+import { useSignal } from "@preact/signals";
+import { asProblem, call, type Problem } from "../http";
+import { Trouble } from "../part/trouble";
+import type { Explanation } from "./explanation";
+import { Parts, placeWords, strongest } from "./parts";
+
+const METHODS = {
+  kernel_shap: "Shapley values, sampled",
+  exact_shapley: "Shapley values of few parts, exact",
+  lime: "LIME",
+  occlusion: "Occlusion",
+};
+type Method = keyof typeof METHODS;
+
+interface Props<Question> {
+  model: string;
+  question: Question | null;
+  body: (question: Question) => Blob | Promise<Blob>;
+}
+
+interface Asked<Question> {
+  about: Question;
+  method: Method;
+  sent: Blob | null;
+  text: string;
+  found: Explanation | null;
+  problem: Problem | null;
+}
+
+const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
+
+export function Why<Question>({ model, question, body }: Props<Question>) {
+  const method = useSignal<Method>("kernel_shap");
+  const asked = useSignal<Asked<Question> | null>(null);
+  // An explanation is of one question by one method: with another of either it is gone.
+  const now = asked.value?.about === question && asked.value.method === method.value ? asked.value : null;
+  const busy = now !== null && !now.found && !now.problem;
+
+  const ask = async (about: Question): Promise<void> => {
+    const mine: Asked<Question> = { about, method: method.value, sent: null, text: "", found: null, problem: null };
+    asked.value = mine;
+    let answered: Asked<Question>;
+    try {
+      const sent = await body(about);
+      const path = `/v1/models/${encodeURIComponent(model)}:explain?method=${mine.method}`;
+      const answer = await call<Explanation>(path, { method: "POST", body: sent });
+      answered = { ...mine, sent, text: sent.type.startsWith("text/") ? await sent.text() : "", found: answer.body };
+    } catch (error) {
+      answered = { ...mine, problem: asProblem(error) };
+    }
+    if (asked.value === mine) asked.value = answered;
+  };
+  return (
+    <section class="why" aria-label="Why">
+      <div class="buttons">
+        <button type="button" disabled={question === null || busy} onClick={() => question !== null && void ask(question)}>
+          {busy ? "Asking…" : "Explain"}
+        </button>
+        <select
+          aria-label="Method"
+          value={method.value}
+          onChange={(event) => (method.value = event.currentTarget.value as Method)}
+        >
+          {Object.entries(METHODS).map(([name, words]) => (
+            <option key={name} value={name}>
+              {words}
+            </option>
+          ))}
+        </select>
+      </div>
+      {now?.problem ? <Trouble problem={now.problem} /> : null}
+      {now?.found ? (
+        <figure>
+          <Parts explanation={now.found} sent={now.sent} text={now.text} />
+          <figcaption class="muted small" aria-live="polite">
+            <span class="for">Blue</span> speaks for {now.found.target}, <span class="against">orange</span> against it. Strongest:{" "}
+            {strongest(now.found, 3)
+              .map((player) => `${placeWords(player, now.found!.kind)} ${signed(player.value)}`)
+              .join("; ")}
+            {now.found.r2 === null ? "." : `. A sum of parts tells ${Math.round(Math.max(0, now.found.r2) * 100)} % of what the model does.`}
+          </figcaption>
+        </figure>
+      ) : null}
+    </section>
+  );
+}
