@@ -20,7 +20,7 @@ STATUS: dict[str, tuple[int, str]] = {
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The method is not allowed here"),
     "conflict": (409, "The state of things does not allow this"),
-    "idempotency_mismatch": (422, "The Idempotency-Key was used with another body"),
+    "idempotency_mismatch": (422, "The Idempotency-Key was used for another request"),
     "unauthorized": (401, "A valid API key is needed"),
     "forbidden": (403, "You may not do this"),
     "precondition_failed": (412, "It changed meanwhile"),

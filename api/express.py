@@ -83,6 +83,7 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "hyperparameters": spec.get("hyperparameters"),
         "seed": spec.get("seed"),
         "device": row.device,
+        "devices": row.devices,
         "priority": row.priority,
         "metadata": row.labels,
         "checkpoint_seconds": row.checkpoint_seconds,

@@ -29,6 +29,7 @@ class Counters:
             "epochd_http_request_seconds", "HTTP request time.", ["route"], buckets=BUCKETS, registry=self.registry
         )
         self.predictions = Counter("epochd_predictions", "Samples predicted.", registry=self.registry)
+        self.tokens = Counter("epochd_generated_tokens", "Tokens that language models wrote.", registry=self.registry)
         self.batch = Histogram(
             "epochd_prediction_batch_samples",
             "Samples computed together.",

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from api.answers import problems, without_null
 from api.auth import COOKIE
 from api.errors import STATUS, allowed_methods
-from api.objects import Predictions
+from api.objects import Generation, Predictions
 from api.serving import document as predictions
 
 PROBLEM = {
@@ -51,7 +51,9 @@ def install(app: FastAPI, *, keys_required: bool) -> None:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
             reference = "#/components/schemas/{model}"
-            predictions.add(made, TypeAdapter(Predictions).json_schema(ref_template=reference))
+            answers = {one.__name__: TypeAdapter(one) for one in (Predictions, Generation)}
+            schemas = {name: one.json_schema(ref_template=reference) for name, one in answers.items()}
+            predictions.add(made, schemas)
             app.openapi_schema = complete(made, keys_required)
         return app.openapi_schema
 

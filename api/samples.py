@@ -28,14 +28,17 @@ class Samples:
         """NotFound: the dataset has no such split."""
         self._database, self._dataset, self._split = database, dataset, split
         self._start, self._header = _header(database, dataset.sha256)
-        if not self._header.keys() & {f"{split}.targets", f"{split}.rows"}:
+        self._tensor = {"text": "text", "corpus": "text", "audio": "audio"}.get(dataset.kind, "inputs")
+        if dataset.task == "forecast":
+            self._tensor = "rows"
+        if f"{split}.{self._tensor}" not in self._header:
             raise NotFound(f"dataset {dataset.name} has no {split} split of its own")
 
     def read(self, first: int, count: int) -> list[tuple[str, Value]]:
         """(class, sample) of ``count`` samples from index ``first`` on; fewer where the split ends.
 
         A number to foretell stands in the place of the class. Of a forecast's table the samples are stretches of
-        ``STRETCH`` rows, called after their first one.
+        ``STRETCH`` rows, called after their first one. Of a corpus a sample is 500 characters, and has no class.
         """
         if self._dataset.task == "forecast":
             rows = self._rows("rows", first * STRETCH, count * STRETCH)
@@ -53,6 +56,8 @@ class Samples:
 
     def labels(self, first: int, count: int) -> list[str]:
         """The classes of ``count`` samples from index ``first`` on, or what stands in their place, as ``read`` says."""
+        if self._dataset.task == "language":
+            return [""] * max(0, len(self._rows("offsets", first, count + 1)) - 1)
         if self._dataset.task == "forecast":
             rows = self._header[f"{self._split}.rows"]["shape"][0]
             return [f"row {index * STRETCH:,}" for index in range(first, min(first + count, -(-rows // STRETCH)))]
@@ -64,15 +69,15 @@ class Samples:
     def _values(self, first: int, count: int) -> list[Value]:
         if not count:
             return []
-        if self._dataset.kind not in ("text", "audio"):
+        if self._tensor == "inputs":
             values = self._rows("inputs", first, count)
             if f"{self._split}.lengths" not in self._header:
                 return list(values)
             return [one[:end] for one, end in zip(values, self._rows("lengths", first, count), strict=True)]
         ends = self._rows("offsets", first, count + 1)
-        joined = self._rows(self._dataset.kind, int(ends[0]), int(ends[-1] - ends[0]))
+        joined = self._rows(self._tensor, int(ends[0]), int(ends[-1] - ends[0]))
         pieces = [joined[a - ends[0] : b - ends[0]] for a, b in pairwise(ends)]
-        return [one if self._dataset.kind == "audio" else one.tobytes().decode() for one in pieces]
+        return [one if self._tensor == "audio" else one.tobytes().decode() for one in pieces]
 
     def _rows(self, name: str, first: int, count: int) -> NDArray[Any]:
         """Rows [first, first + count) of a tensor, or as many as there are."""

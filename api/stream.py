@@ -171,7 +171,7 @@ class EventStream(Response):
         self._tailer.add(listener)
         tasks = [
             asyncio.create_task(self._write(listener, send)),
-            asyncio.create_task(_until_gone(receive)),
+            asyncio.create_task(until_gone(receive)),
             asyncio.create_task(listener.cut.wait()),
         ]
         try:
@@ -195,7 +195,8 @@ class EventStream(Response):
                 data = PING
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
+    """Wait until the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

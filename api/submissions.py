@@ -5,15 +5,14 @@ lone job waits for nobody.
 """
 
 import asyncio
-import hashlib
-import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from api import express, objects
+from api.once import digest
 from core import fleet, idempotency, jobs
 from core.broker import Tickets
 from core.db import Database
@@ -48,7 +47,7 @@ class Submissions:
 
         Raises:
             Invalid: it can never run.
-            IdempotencyMismatch: the key was used with another body.
+            IdempotencyMismatch: the key was used for another request.
             NotFound: the job that the key made was deleted.
         """
         one = _Submission(tenant, request, key, asyncio.get_running_loop().create_future())
@@ -117,32 +116,7 @@ def _reserved(session: Session, intake: jobs.Intake, tenant: str, request: Train
 
 def _digest(request: TrainJob) -> str:
     """With every default written out."""
-    return _sha256(request.model_dump(mode="json"))
-
-
-def _sha256(asked: object) -> str:
-    """SHA-256 of the canonical JSON: sorted keys, no spaces."""
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def once(
-    session: Session, tenant: str, route: str, key: str | None, asked: object, make: Callable[[], Job]
-) -> tuple[str, bool]:
-    """The id of the job that ``make`` puts into the line once for each Idempotency-Key, and whether it was made now.
-
-    ``asked`` is what was asked for, as JSON. What ``make`` raises must undo the transaction.
-
-    Raises:
-        IdempotencyMismatch: the key was used for something else.
-    """
-    if key is None:
-        return make().id, True
-    stored = idempotency.begin(session, tenant, route, key, _sha256(asked))
-    if stored is not None:
-        return str(stored.location).rpartition("/")[2], False
-    job_id = make().id
-    idempotency.finish(session, tenant, route, key, 202, address(job_id))
-    return job_id, True
+    return digest(request.model_dump(mode="json"))
 
 
 def wake(database: Database, tickets: Tickets, job_id: str, device: str) -> None:

@@ -65,7 +65,9 @@ def precisions(subject: Subject, seeds: int, threads: int, report: Report) -> No
         report.row("seed CNN, 3 epochs", precision, "% right", [one.test for one in outcomes])
         report.row("seed CNN, 3 epochs", precision, "s", [one.seconds for one in outcomes])
     pairs = zip(found["bf16"], found["fp32"], strict=True)
-    report.row("seed CNN, 3 epochs", "bf16 / fp32", "seconds", [short.seconds / full.seconds for short, full in pairs])
+    report.row(
+        "seed CNN, 3 epochs", "seconds, bf16 / fp32", "ratio", [short.seconds / full.seconds for short, full in pairs]
+    )
 
 
 def compression(subject: Subject, folder: Path, report: Report) -> None:

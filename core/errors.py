@@ -48,7 +48,7 @@ class Conflict(EpochdError):
 
 
 class IdempotencyMismatch(Conflict):
-    """The Idempotency-Key was used before with another body."""
+    """The Idempotency-Key was used before for another request."""
 
     code = "idempotency_mismatch"
 

@@ -94,15 +94,16 @@ def _time(
 
 def _verdict(request: TrainJob, dataset: Dataset, made: Plan, memory: Memory, known: Sequence[Worker]) -> Verdict:
     """The words are those of the refusal that a submission would meet."""
-    misfits = [(worker, fleet.misfit(worker, request.device, memory.least_bytes)) for worker in known]
-    best = fleet.largest(known, request.device)
+    need = fleet.Need(request.device, request.devices, memory.least_bytes)
+    misfits = [(worker, fleet.misfit(worker, need)) for worker in known]
+    best = fleet.largest(known, need)
     batch = None
     if best is not None:
         batch = needs.largest_batch(request, dataset, made, fleet.slot_bytes(best))
     if not known:
         return Verdict(None, "no worker was seen within a day; the job would wait for one", None, misfits)
     try:
-        fleet.refuse_if_nobody_fits(known, request.device, memory.least_bytes, lambda _: batch)
+        fleet.refuse_if_nobody_fits(known, need, lambda _: batch)
     except Invalid as error:
         return Verdict(False, error.message, batch, misfits)
     return Verdict(True, None, batch, misfits)

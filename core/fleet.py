@@ -1,6 +1,7 @@
 """The workers: who is there, what they can run, and whether anybody could ever run a job."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,15 +45,32 @@ def online(session: Session) -> list[Worker]:
     return list(session.scalars(select(Worker).where(Worker.state == "online", Worker.seen_at >= fresh)))
 
 
-def misfit(worker: Worker, device: str, memory_bytes: int) -> str | None:
+@dataclass(frozen=True)
+class Need:
+    """What a job needs of a slot: so many ``devices`` of a class (``auto``: of any one), and memory."""
+
+    device: str
+    devices: int
+    memory_bytes: int
+
+
+def misfit(worker: Worker, need: Need) -> str | None:
     """Why a slot of this worker cannot run such a job; none if it can."""
     kinds = {one["kind"] for one in worker.devices}
     slot = slot_bytes(worker)
-    if device not in ("auto", *kinds):
-        return f"it needs {device} and worker {worker.name} has {', '.join(sorted(kinds))}"
-    if memory_bytes > slot:
-        return f"it needs about {_size(memory_bytes)} and a slot of worker {worker.name} has {_size(slot)}"
+    if need.device not in ("auto", *kinds):
+        return f"it needs {need.device} and worker {worker.name} has {', '.join(sorted(kinds))}"
+    most = max(offered(worker, kind) for kind in kinds if need.device in ("auto", kind))
+    if need.devices > most:
+        return f"it needs {need.devices} devices and a slot of worker {worker.name} offers at most {most}"
+    if need.memory_bytes > slot:
+        return f"it needs about {_size(need.memory_bytes)} and a slot of worker {worker.name} has {_size(slot)}"
     return None
+
+
+def offered(worker: Worker, kind: str) -> int:
+    """Devices of a class that one job may have: each GPU is one, and so is each of the threads that a slot has."""
+    return worker.threads if kind == "cpu" else sum(one["kind"] == kind for one in worker.devices)
 
 
 def _size(count: int) -> str:
@@ -64,9 +82,9 @@ def known(session: Session, at: datetime) -> list[Worker]:
     return list(session.scalars(select(Worker).where(Worker.seen_at >= at - REMEMBERED_FOR)))
 
 
-def largest(known: Sequence[Worker], device: str) -> Worker | None:
-    """The worker whose slots have the most memory, among those with such a device; none if no worker has one."""
-    able = [worker for worker in known if misfit(worker, device, 0) is None]
+def largest(known: Sequence[Worker], need: Need) -> Worker | None:
+    """The worker whose slots have the most memory, among those with such devices; none if no worker has them."""
+    able = [worker for worker in known if misfit(worker, replace(need, memory_bytes=0)) is None]
     return max(able, key=slot_bytes, default=None)
 
 
@@ -75,9 +93,7 @@ def slot_bytes(worker: Worker) -> int:
     return worker.memory_bytes // worker.slots
 
 
-def refuse_if_nobody_fits(
-    known: Sequence[Worker], device: str, memory_bytes: int, largest_batch: Callable[[int], int | None]
-) -> None:
+def refuse_if_nobody_fits(known: Sequence[Worker], need: Need, largest_batch: Callable[[int], int | None]) -> None:
     """Refuse a job that none of the known workers could ever run. With no worker known, it may wait for one.
 
     ``largest_batch`` tells the batch that would fit into so many bytes, if there is one.
@@ -87,10 +103,12 @@ def refuse_if_nobody_fits(
     """
     if not known:
         return
-    best = largest(known, device)
+    best = largest(known, need)
     if best is None:
-        raise Invalid(f"no worker can run this job: {misfit(known[0], device, memory_bytes)}", "#/device")
-    reason = misfit(best, device, memory_bytes)
+        alone = largest(known, replace(need, devices=1))  # then their number is what is wrong
+        reason, field = misfit(alone or known[0], need), "device" if alone is None else "devices"
+        raise Invalid(f"no worker can run this job: {reason}", f"#/{field}")
+    reason = misfit(best, need)
     if reason is None:
         return
     batch = largest_batch(slot_bytes(best))

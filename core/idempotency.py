@@ -22,7 +22,7 @@ def begin(session: Session, tenant: str, route: str, key: str, request_sha256: s
     A second request with the same key waits here for the first one's transaction (PostgreSQL: on the unique index).
 
     Raises:
-        IdempotencyMismatch: the key was used with another body.
+        IdempotencyMismatch: the key was used for another request.
     """
     at = now(session)
     session.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at < at - KEPT_FOR))
@@ -34,7 +34,7 @@ def begin(session: Session, tenant: str, route: str, key: str, request_sha256: s
     stored = session.get(IdempotentRequest, (tenant, route, key), populate_existing=True)
     assert stored is not None
     if stored.request_sha256 != request_sha256:
-        raise IdempotencyMismatch("this Idempotency-Key was used with another body; use a new key for a new request")
+        raise IdempotencyMismatch("this Idempotency-Key was used for another request; use a new key for a new one")
     return stored
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from core import plan_audio, plan_augment, plan_forecast, plan_task
+from core import plan_audio, plan_augment, plan_forecast, plan_language, plan_task
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import Layer, PlanError, Sample, Shape
 from core.plan_steps import least
@@ -44,6 +44,11 @@ class Plan:
         return int(first.options["vocabulary"]) if first.kind == "embedding" else None
 
     @property
+    def carries(self) -> bool:
+        """A language model: it has a head at every step, and goes on from the states that it left."""
+        return len(self.layers[-1].output) == 2
+
+    @property
     def flops(self) -> int:
         """Of one forward pass of one sample (convolutions and matrix products; multiply + add = 2)."""
         return sum(layer.flops for layer in self.layers)
@@ -56,9 +61,14 @@ class Plan:
     @property
     def least_batch(self) -> int:
         """Batch normalisation of one number a channel is undefined: a map of one place needs two samples."""
-        flat = [layer for outer in self.layers for layer in (outer, *outer.inner)]
-        places = [math.prod(layer.output[:-1]) for layer in flat if layer.kind == "batch_norm"]
+        places = [math.prod(layer.output[:-1]) for layer in self.batch_norms]
         return 2 if 1 in places or (places and self.variable) else 1
+
+    @property
+    def batch_norms(self) -> list[Layer]:
+        """The layers that look at all samples of a batch together; those inside of residual blocks too."""
+        flat = [layer for outer in self.layers for layer in (outer, *outer.inner)]
+        return [layer for layer in flat if layer.kind == "batch_norm"]
 
     @property
     def least_steps(self) -> int:
@@ -80,7 +90,7 @@ class Plan:
 def make(spec: TrainSpec, sample: Sample) -> Plan:
     """The plan of this training; PlanError says which field cannot be and what to do about it."""
     plan_task.check(spec.hyperparameters, sample)
-    sample = plan_forecast.windowed(sample, spec.data)
+    sample = plan_language.resolved(spec, plan_forecast.windowed(sample, spec.data))
     if spec.data.normalise == "unit" and sample.kind != "image":
         raise PlanError("#/data/normalise", "unit scales pixels; leave normalise out, or use none")
     if spec.data.normalise == "recording" and sample.kind != "audio":
@@ -101,8 +111,9 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
             f"these {'texts' if text else 'series'} differ in length, and a dense layer reads one size; "
             'use global_pool "max" or "average"',
         )
-    vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if text else 0
-    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.outputs, vocabulary).layers)
+    tokens = text or sample.kind == "corpus"
+    vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if tokens else 0
+    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.outputs, vocabulary, sample.task).layers)
     plan = Plan(layers, shape, sample.outputs, variable)
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):
         if number > _MOST:
@@ -120,10 +131,13 @@ def _check_options(data: Data, sample: Sample) -> None:
     if sample.kind == "text" and data.resize is not None:
         raise PlanError("#/data/resize", "only images can be resized; leave resize out")
     usual = Data()
-    texts = ("tokens", "vocabulary", "max_length", "lowercase", "nfc")
-    for kind, name, options in (("text", "texts", texts), ("audio", "recordings", plan_audio.OPTIONS)):
+    for kinds, name, options in (
+        (("text", "corpus"), "texts", ("tokens", "vocabulary", "lowercase", "nfc")),
+        (("text",), "texts with classes", ("max_length",)),
+        (("audio",), "recordings", plan_audio.OPTIONS),
+    ):
         for option in options:
-            if sample.kind != kind and getattr(data, option) != getattr(usual, option):
+            if sample.kind not in kinds and getattr(data, option) != getattr(usual, option):
                 raise PlanError(
                     f"#/data/{option}", f"{option} is for {name}, and these samples are {sample.kind}; leave it out"
                 )

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from core.plan_audio import frames
+from core.plan_language import window
 from core.plan_layers import MONOTONE, PlanError, Sample, Sequence, Shape
-from core.specs import Cnn, ConvStage, Network, Rnn, TrainSpec
+from core.specs import Cnn, ConvStage, Network, Rnn, Task, TrainSpec
 
-Layout = Callable[[Network, Shape, int, int], Sequence]
-"""(network, input shape, numbers the head gives, token ids) -> its layers; token ids is 0 where there are none."""
+Layout = Callable[[Network, Shape, int, int, Task], Sequence]
+"""(network, input shape, numbers the head gives, token ids, task) -> its layers; token ids is 0 where none are."""
 FAMILIES: dict[str, Layout] = {}
 
 
@@ -28,6 +29,9 @@ def network_input(sample: Sample, spec: TrainSpec) -> Shape:
         bytes_a_character = 4 if data.tokens == "byte" else 1
         most = data.text_length if sample.lengths is None else bytes_a_character * max(1, sample.lengths[1])
         return (min(data.text_length, most),)
+    if sample.kind == "corpus":
+        assert sample.characters is not None
+        return (window(data, sample.characters),)
     if data.resize is not None and sample.kind != "image":
         raise PlanError("#/data/resize", "only images can be resized; leave resize out")
     if sample.kind == "audio":
@@ -41,7 +45,7 @@ def network_input(sample: Sample, spec: TrainSpec) -> Shape:
 
 
 @family("cnn")
-def cnn(network: Network, shape: Shape, outputs: int, vocabulary: int) -> Sequence:
+def cnn(network: Network, shape: Shape, outputs: int, vocabulary: int, task: Task) -> Sequence:
     """Stages of convolution over an image, a series or embedded tokens; a global pool or none; then dense layers."""
     assert isinstance(network, Cnn)
     layers = _first(network, shape, vocabulary)
@@ -57,14 +61,18 @@ def cnn(network: Network, shape: Shape, outputs: int, vocabulary: int) -> Sequen
 
 
 @family("rnn")
-def rnn(network: Network, shape: Shape, outputs: int, vocabulary: int) -> Sequence:
-    """Recurrent layers over a sequence, an image's rows, or a text's embedded tokens; a readout, then dense layers."""
+def rnn(network: Network, shape: Shape, outputs: int, vocabulary: int, task: Task) -> Sequence:
+    """Recurrent layers over a sequence, an image's rows, or a text's embedded tokens; a readout, then dense layers.
+
+    A language model has no readout: its dense layers act at every step.
+    """
     assert isinstance(network, Rnn)
     layers = _first(network, shape, vocabulary)
     if len(shape) == 3:
         layers.rows()
     layers.recurrent(network.cell, network.hidden, network.layers, network.bidirectional, network.dropout)
-    layers.readout(network.readout, network.bidirectional)
+    if task != "language":
+        layers.readout(network.readout, network.bidirectional)
     layers.dropout(network.dropout)
     _head(layers, network.dense, network.activation, network.dropout, outputs)
     return layers

@@ -77,7 +77,7 @@ def windowed(sample: Sample, data: Data) -> Sample:
     """
     if sample.task != "forecast":
         for option in OPTIONS:
-            if getattr(data, option) is not None:
+            if getattr(data, option) is not None and not (option == "window" and sample.task == "language"):
                 raise PlanError(f"#/data/{option}", f"{option} is for forecasts; leave it out")
         return sample
     assert sample.rows is not None, "a forecast's table says its rows"

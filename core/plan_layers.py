@@ -41,7 +41,8 @@ class Sample:
     of texts; null while training has not chosen them yet, which plans for the most that the spec allows.
     ``classes`` is 0 where the task is not classification, ``targets`` counts the numbers to foretell. A forecast's
     table is one series of which windows are seen: its ``rows`` are those to train on (validation with them) and to
-    test on, and each target is foretold for ``horizon`` rows.
+    test on, and each target is foretold for ``horizon`` rows. A corpus is one text: ``characters`` are those to train
+    on, of which so many are ``distinct`` (null: not counted).
     """
 
     kind: Literal["image", "series", "text", "audio", "corpus"]
@@ -54,6 +55,8 @@ class Sample:
     targets: int = 0
     rows: tuple[int, int] | None = None
     horizon: int = 1
+    characters: int | None = None
+    distinct: int | None = None
 
     @property
     def outputs(self) -> int:
@@ -187,9 +190,10 @@ class Sequence:
         self._add("flatten", (math.prod(self.shape),))
 
     def dense(self, outputs: int) -> None:
-        """A matrix product and a bias."""
-        (inputs,) = self.shape
-        self._add("dense", (outputs,), parameters=(inputs + 1) * outputs, flops=2 * inputs * outputs)
+        """A matrix product and a bias, of a vector or of every step of a sequence."""
+        *steps, inputs = self.shape
+        flops = 2 * math.prod(steps) * inputs * outputs
+        self._add("dense", (*steps, outputs), parameters=(inputs + 1) * outputs, flops=flops)
 
     def rows(self) -> None:
         """An image as a sequence, row by row from the top: (height, width, channels) -> (height, width * channels)."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core import plan_language
 from core.plan_forecast import windows
 from core.specs import Task, TrainSpec
 
@@ -31,7 +32,11 @@ def held_out(count: int, share: float) -> int:
 
 
 def samples(spec: TrainSpec, task: Task, splits: Mapping[str, int]) -> Mapping[str, int]:
-    """What a training sees of a dataset's splits: windows of a forecast's table, all else as it is."""
+    """What a training sees of a dataset's splits: windows of a forecast's table or of a corpus, all else as it is."""
+    if task == "language":
+        train = splits["train"]
+        held = 0 if "validation" in splits else held_out(train, spec.data.validation)
+        return {**splits, "train": plan_language.windows(spec.data, train, train - held), "validation": 0}
     if task != "forecast":
         return splits
     cut = windows(spec.data, splits["train"], splits["test"])

@@ -24,6 +24,8 @@ _LIBRARIES = 80 * 2**20
 fit over larger networks gives 87, since each kernel brings pages and buffers of its own."""
 _EVALUATION_BATCH = 512
 """``models.evaluate`` looks at this many samples at once."""
+_READ_AT_ONCE = 1024
+"""And at this many tokens of a text that is read through."""
 _IN_FLIGHT = 1.25
 """The two gradients that the backward pass holds beside what it goes through. The fit gives 1.23: the allocator's
 holes and the convolutions' own buffers are in it."""
@@ -46,8 +48,9 @@ _RECURRENT_BF16 = {"elman": 2, "gru": 6, "lstm": 15}
 """The same under autocast: of GRU and LSTM only the matrix products are halved (fits: 5.2 and 15.4)."""
 _RECURRENT_EVALUATION = {"elman": 1, "gru": 6, "lstm": 1}
 """The same without gradients: a GRU projects the whole sequence at once, three gates (fits: 1.0, 5.8 and 0.8)."""
-_OF_AN_OUTPUT = 40
-"""Bytes that the scores of a forecast hold of each number foretold: the number, what came, and their difference."""
+_OF_AN_OUTPUT = 56
+"""Bytes that the scores of a forecast hold of each number foretold: the number, what came, and their difference, in
+double precision. Two tables of 500,000 and 1,000,000 rows gave 56 and 54."""
 _VIEWS = frozenset({"flatten", "rows", "readout_last"})
 """Layers that only look at their input in another way."""
 _OF_INPUT = frozenset({"leaky_relu", "gelu", "silu"})
@@ -73,7 +76,8 @@ class Samples:
         cls, kind: str, shape: Shape, resize: list[int] | None, splits: dict[str, int], file_bytes: int
     ) -> "Samples":
         """From a dataset's row and the size that its images get."""
-        value = 1 if kind == "image" else BYTES  # pixels are bytes
+        # pixels are bytes; of a corpus a character is an id, and there is the text itself, whole and cut into splits
+        value = {"image": 1, "corpus": 2 * BYTES}.get(kind, BYTES)
         resized = math.prod(resize) * shape[2] * value if resize is not None else 0
         return cls(splits["train"], splits["test"], file_bytes, math.prod(shape) * value, resized)
 
@@ -115,21 +119,29 @@ class Memory:
         return self.training_bytes + min(self.dataset_bytes, self.mapped_bytes)
 
 
-def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None = None) -> Memory:
-    """The memory of a training; ``batch_size`` instead of the spec's, if it is given."""
+def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None = None, devices: int = 1) -> Memory:
+    """The memory of a training; ``batch_size`` instead of the spec's, if it is given.
+
+    On several ``devices`` each has a process, with a part of every batch and data of its own; they share the file.
+    """
     rules = spec.hyperparameters
-    batch = min(batch_size or rules.samples_per_batch or FULL_BATCH_CHUNK, samples.train)
+    batch = math.ceil(min(batch_size or rules.samples_per_batch or FULL_BATCH_CHUNK, samples.train) / devices)
     halved = rules.precision == "bf16"
     weights = plan.parameters * BYTES
     optimizer = _numbers(rules.optimizer) * weights
     activations = math.ceil(batch * _step_bytes(plan, halved))
     evaluated = min(_EVALUATION_BATCH, max(samples.test, held_out(samples.train, spec.data.validation)))
+    if plan.carries:
+        evaluated = math.ceil(_READ_AT_ONCE / plan.input[0])
     evaluation = math.ceil(_EVALUATION * evaluated * _evaluation_bytes(plan))
     # A checkpoint is a copy of weights, optimizer and best weights; the copy is still there while the next steps run.
     state = optimizer + weights
     copy = weights + state
     # At its end a training holds no activations, and saving can use their memory.
     saving = max(copy + weights + _SERIALISED * state, _EXPORT * weights)
+    # Another process has its own of these; and in each the gradients are added up in one more copy.
+    ranks = (devices - 1) * (2 * weights + optimizer + activations + _LIBRARIES)
+    ranks += devices * weights if devices > 1 else 0
     parts = {
         "weights": weights,
         "gradients": weights,
@@ -139,12 +151,15 @@ def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None
         "evaluation": evaluation,
         "checkpoint": max(copy, saving - activations - evaluation),
         "libraries": _LIBRARIES,
+        "ranks": ranks,
     }
     # The file as it is, the training split cut out of it, and a copy of each split in the network's size.
     copies = samples.train * samples.raw_bytes + (samples.train + samples.test) * samples.resized_bytes
     read = max(batch, evaluated) * (samples.raw_bytes + samples.resized_bytes)
+    held = samples.file_bytes + copies
     mapped = _MAPPED + _MAPPED_SAMPLE * (samples.train + samples.test) + read
-    return Memory(parts, samples.file_bytes + copies, mapped)
+    held = samples.file_bytes + devices * copies
+    return Memory(parts, held, held if plan.carries else devices * mapped)  # a corpus is always in memory
 
 
 def largest_batch_size(fits: Callable[[int], bool], least: int = 1) -> int | None:
@@ -172,7 +187,10 @@ def _numbers(optimizer: Optimizer) -> int:
 
 
 def _step_bytes(plan: Plan, halved: bool) -> float:
-    """Of one sample in a training step, at its peak: all that is kept up to a layer, and that layer's two gradients."""
+    """Of one sample in a training step, at its peak: all that is kept up to a layer, and that layer's two gradients.
+
+    The loss of a language model keeps the logarithms of all probabilities, in fp32.
+    """
     layers = _flat(plan.layers)
     number = BYTES / 2 if halved else BYTES
     kept = math.prod(plan.input) * float(BYTES + 1)  # raw, and normalised
@@ -183,6 +201,8 @@ def _step_bytes(plan: Plan, halved: bool) -> float:
         values = 0 if layer.kind in GATES else math.prod(layer.input) + math.prod(layer.output)
         if layer.name.count("."):  # in a residual block: the gradient of the way around it waits
             values += math.prod(layer.output)
+        if plan.carries and index == len(layers) - 1:
+            total += math.prod(layer.output) * BYTES
         peak = max(peak, total + _IN_FLIGHT * values * number)
     return peak
 

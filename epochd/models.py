@@ -1,6 +1,7 @@
 """The client's calls about models and predictions."""
 
 import os
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,10 @@ class ModelCalls(Calls):
         return moved
 
     def rollback(self, name: str, *, alias: str = "production", reason: str | None = None) -> Alias:
-        """Point an alias back at the version before its last move."""
+        """Point an alias back at the version before its last move; once, however often the connection is lost."""
         path = f"/v1/models/{segment(name)}/aliases/{segment(alias)}/rollback"
-        moved: Alias = self._transport.json("POST", path, body={} if reason is None else {"reason": reason})
+        body, headers = {} if reason is None else {"reason": reason}, {"Idempotency-Key": uuid.uuid4().hex}
+        moved: Alias = self._transport.json("POST", path, body=body, headers=headers, repeatable=True)
         return moved
 
     def alias_history(self, name: str, alias: str = "production") -> Iterator[AliasMove]:

@@ -122,15 +122,22 @@ class Transport:
 
     @contextmanager
     def open(
-        self, path: str, *, headers: Mapping[str, str], read_timeout: float, allow: tuple[int, ...] = ()
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        read_timeout: float,
+        allow: tuple[int, ...] = (),
+        method: str = "GET",
+        body: object = None,
     ) -> Generator[httpx.Response, None, None]:
-        """GET whose body is read as it comes. One try; errors as in :meth:`send`, also while the body is read.
+        """An answer that is read as it comes. One try; errors as in :meth:`send`, also while it is read.
 
-        Error statuses in ``allow`` are the caller's to handle.
+        ``body`` is sent as JSON. Error statuses in ``allow`` are the caller's to handle.
         """
         limits = httpx.Timeout(10.0, connect=5.0, read=read_timeout)
         try:
-            with self._http.stream("GET", path, headers=dict(headers), timeout=limits) as response:
+            with self._http.stream(method, path, headers=dict(headers), timeout=limits, json=body) as response:
                 if response.is_error and response.status_code not in allow:
                     response.read()
                     raise ApiError.from_response(response)

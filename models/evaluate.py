@@ -5,8 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from models.networks import Network
+
 BATCH = 512
 MOST_CONFUSED = 500
+READ_AT_ONCE = 1024
+"""Tokens of a text that are read through the network together."""
 
 
 def predict(
@@ -46,6 +50,26 @@ def logits_of(
         logits = torch.cat(parts)[order.argsort()]
     network.train(was_training)
     return logits
+
+
+@torch.inference_mode()
+def read_through(network: Network, tokens: Tensor) -> tuple[float, int]:
+    """Token ids [T], read once from the first to the last: the summed cross-entropy of all but the first (natural
+    logarithm), and how many of them were the likeliest. What the network knows of the text before is carried along.
+    """
+    was_training, threads = network.training, torch.get_num_threads()
+    network.eval()
+    torch.set_num_threads(1)  # steps of one sample are too small to be shared out: threads would only wait
+    loss, right, states = 0.0, 0, None
+    for first in range(0, len(tokens) - 1, READ_AT_ONCE):
+        part = tokens[first : first + READ_AT_ONCE + 1]
+        logits, states = network.carry(part[None, :-1], states)
+        wanted = part[1:].long()
+        loss += nn.functional.cross_entropy(logits[0], wanted, reduction="sum").item()
+        right += int((logits[0].argmax(1) == wanted).sum())
+    torch.set_num_threads(threads)
+    network.train(was_training)
+    return loss, right
 
 
 def scores(logits: Tensor, targets: Tensor) -> dict[str, float]:

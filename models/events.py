@@ -20,6 +20,7 @@ class Started:
     plan: Plan
     threads: int
     device: str
+    devices: int
     exact: bool
     reason: str | None
 

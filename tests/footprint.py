@@ -57,7 +57,7 @@ def measure(path: Path, task: dict[str, Any]) -> dict[str, int]:
 
     folder = str(path.parent)
     given = {"dataset": str(path), "scratch": folder, "resume": [], "start": None, "stop_step": None, "device": "cpu"}
-    given["in_memory"] = True
+    given |= {"in_memory": True, "devices": 1}
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
     before = resident("VmRSS")
     task = {**given, "spec": task["spec"], "threads": task["threads"], "checkpoint_seconds": 0.0}

@@ -98,12 +98,15 @@ def _explain(error: BaseException, kind: str) -> dict[str, Any]:
     from core.errors import EpochdError
     from core.ingest import Refused
     from models.events import Diverged
+    from models.training.ranks import RankFailed
 
     text = str(error) or type(error).__name__
     if isinstance(error, Refused):
         return {"code": "invalid_data", "message": text, "retryable": False, "detail": {"findings": error.detail}}
     if isinstance(error, Diverged):
         return {"code": "diverged", "message": text, "retryable": False, "detail": {"step": error.step}}
+    if isinstance(error, RankFailed) and error.code is not None:
+        return {"code": "crashed", "message": f"{text[0].upper()}{text[1:]}.", "retryable": True}
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return {"code": "out_of_memory", "message": f"The {WORK[kind]} ran out of memory: {text}", "retryable": False}
     if isinstance(error, ValueError | EpochdError):

@@ -21,10 +21,10 @@ def detail(code: int, output: Output, memory: Watch) -> dict[str, Any]:
 
 def crash(code: int, reported: dict[str, Any] | None, memory: Watch, detail: dict[str, Any]) -> dict[str, Any]:
     """What a child that ended by itself died of; ``reported`` is the error that it told, if it could."""
-    if reported is not None:
+    if reported is not None and not (reported["code"] == "crashed" and memory.ran_out()):
         detail |= reported.get("detail", {})
         return error(reported["code"], reported["message"], reported["retryable"], **detail)
-    if code == -signal.SIGKILL and memory.ran_out():
+    if (code == -signal.SIGKILL or reported is not None) and memory.ran_out():
         message = f"The machine ran out of memory; the job used {detail['peak_memory_bytes'] / 2**20:.0f} MiB."
         return error("out_of_memory", message, False, **detail)
     if code == FORKSERVER_LOST:

@@ -15,10 +15,12 @@ def entries(message: Message) -> list[Event | Points]:
     """What a message adds to the job's history."""
     match message["type"]:
         case "started":
-            data = {name: message[name] for name in ("step", "steps_per_epoch", "total_steps", "threads", "device")}
+            named = ("step", "steps_per_epoch", "total_steps", "threads", "device", "devices")
+            data = {name: message[name] for name in named}
             threads = "1 thread" if message["threads"] == 1 else f"{message['threads']} threads"
             on_disk = "" if message["in_memory"] else ", its samples left on disk"
-            text = f"Training on {message['device']} with {threads} from step {message['step']}{on_disk}."
+            device = message["device"] if message["devices"] == 1 else f"{message['devices']} x {message['device']}"
+            text = f"Training on {device} with {threads} from step {message['step']}{on_disk}."
             inexact = [Event("warning", f"The resumed run is approximate: {message['reason']}.", {}, "warning")]
             return [Event("started", text, data), *([] if message["exact"] else inexact)]
         case "first_step":

@@ -35,17 +35,17 @@ class Runtime:
         self.cache = Cache(settings.data_dir / "cache" / "datasets", settings.dataset_cache_bytes)
         self._scratch = Scratch(settings.data_dir / "scratch")
         self._tickets = Tickets(settings.broker_url)
-        self._free_devices: list[str] = []
+        self._free_gpus: list[str] = []
         self._free_slots: dict[jobs.Lane, int] = {"long": settings.worker_slots, "short": 1}
         self._turned_away: set[jobs.Lane] = set()
-        self._lock = threading.Lock()
+        self._lock, self._claiming = threading.Lock(), threading.Lock()
 
     def start(self) -> None:
         """Warm the forkserver, join the fleet, begin to reconcile."""
         found = self.forkserver.warm()
         gpus = found["cuda"]
         slots = self.settings.worker_slots
-        self._free_devices = [f"cuda:{number}" for number in range(len(gpus))]
+        self._free_gpus = [str(number) for number in range(len(gpus))]
         cpu = {"kind": "cpu", "name": platform.processor() or platform.machine(), "memory_bytes": memory.total_bytes()}
         row = Worker(
             id=ids.new("wrk"),
@@ -82,24 +82,33 @@ class Runtime:
 
     @contextmanager
     def claim(self, lane: jobs.Lane) -> Iterator[tuple[Claim, str] | None]:
-        """The next job of a line, and its device: a GPU of its own if one is free and it takes one.
+        """The next job of a line, and its devices: "cuda:0,2", GPUs of its own, if enough are free, else "cpu".
 
         Nothing when no slot of that line is free: whoever holds one looks again when it is done.
         """
         while self._take_slot(lane):
-            gpu = self._take_gpu() if lane == "long" else None
-            devices = {"cpu"} if gpu is None else {"cpu", "cuda"}
+            gpus: list[str] = []
             try:
-                with self.database.transaction() as session:
-                    claim = jobs.claim(session, self.worker, self.settings.lease_seconds, devices, lane)
+                with self._claiming:  # whoever looks meanwhile would find no free GPU
+                    free = self._take_gpus() if lane == "long" else []
+                    claim = self._claim(lane, len(free))
+                    count = 0 if claim is None or claim.spec["device"] == "cpu" else claim.spec.get("devices", 1)
+                    gpus = free[:count] if count <= len(free) else []
+                    self._give_gpus_back([gpu for gpu in free if gpu not in gpus])
                 if claim is not None:
-                    yield claim, gpu if gpu is not None and claim.spec["device"] != "cpu" else "cpu"
+                    yield claim, f"cuda:{','.join(gpus)}" if gpus else "cpu"
                     return
             finally:
-                again = self._give_back(lane, gpu)
+                self._give_gpus_back(gpus)
+                again = self._give_slot_back(lane)
             if not again:
                 break
         yield None
+
+    def _claim(self, lane: jobs.Lane, gpus: int) -> Claim | None:
+        devices = {"cpu", "cuda"} if gpus else {"cpu"}
+        with self.database.transaction() as session:
+            return jobs.claim(session, self.worker, self.settings.lease_seconds, devices, lane, gpus)
 
     def _take_slot(self, lane: jobs.Lane) -> bool:
         with self._lock:
@@ -112,16 +121,19 @@ class Runtime:
             self._free_slots[lane] -= 1
             return True
 
-    def _take_gpu(self) -> str | None:
+    def _take_gpus(self) -> list[str]:
         with self._lock:
-            return self._free_devices.pop(0) if self._free_devices else None
+            free, self._free_gpus = self._free_gpus, []
+            return free
 
-    def _give_back(self, lane: jobs.Lane, gpu: str | None) -> bool:
+    def _give_gpus_back(self, gpus: list[str]) -> None:
+        with self._lock:
+            self._free_gpus = sorted([*self._free_gpus, *gpus], key=int)
+
+    def _give_slot_back(self, lane: jobs.Lane) -> bool:
         """Free a slot; whether a ticket found none free meanwhile, so that its job may wait unseen."""
         with self._lock:
             self._free_slots[lane] += 1
-            if gpu is not None:
-                self._free_devices.append(gpu)
             return lane in self._turned_away
 
     def stop(self) -> None:

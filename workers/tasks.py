@@ -37,8 +37,10 @@ def _training(runtime: Runtime, claim: Claim, scratch: Path, device: str) -> dic
     if claim.start is not None:
         start = {"weights": str(scratch / "start.safetensors"), "keep_head": claim.start.keep_head}
         blobs.fetch(runtime.database, claim.start.weights_sha256, scratch / "start.safetensors")
+    request = TrainJob.model_validate(claim.spec)
     return {
-        "spec": TrainJob.model_validate(claim.spec).training.model_dump(mode="json"),
+        "spec": request.training.model_dump(mode="json"),
+        "devices": request.devices,
         "dataset": str(dataset),
         "in_memory": claim.in_memory_bytes <= _limit(runtime, device),
         "resume": resume,
@@ -50,11 +52,10 @@ def _training(runtime: Runtime, claim: Claim, scratch: Path, device: str) -> dic
 
 
 def _limit(runtime: Runtime, device: str) -> int:
-    """Memory that an attempt may use: its slot's, and its GPU's, on which the data set lies too."""
-    kind, _, number = device.partition(":")
-    gpus = [one["memory_bytes"] for one in runtime.worker.devices if one["kind"] == kind == "cuda"]
-    slot = fleet.slot_bytes(runtime.worker)
-    return min(slot, gpus[int(number)]) if gpus else slot
+    """Memory that an attempt may use: its slot's, and that of each of its GPUs, on which the data set lies too."""
+    gpus = [one["memory_bytes"] for one in runtime.worker.devices if one["kind"] == "cuda"]
+    numbers = [int(number) for number in device.partition(":")[2].split(",") if number]
+    return min([fleet.slot_bytes(runtime.worker), *(int(gpus[number]) for number in numbers)])
 
 
 def _ingest(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
         start=start,
         threads=task["threads"],
         device=task["device"],
+        devices=task["devices"],
         stop_step=task["stop_step"],
         pause=lambda: control.pausing,
         due=due,
@@ -55,6 +56,7 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
                     threads=event.threads,
                     in_memory=task["in_memory"],
                     device=event.device,
+                    devices=event.devices,
                     exact=event.exact,
                     reason=event.reason,
                 )

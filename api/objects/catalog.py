@@ -156,3 +156,20 @@ class Predictions(TypedDict):
     model: str
     model_version: int
     predictions: list[Prediction] | list[Foretold]
+
+
+class Generation(TypedDict):
+    """What a language model wrote, and the version that did. The same ``seed`` gives the same text.
+
+    ``tokens`` were written after ``prompt_tokens`` had been read; ``finish_reason`` is ``length`` (``max_tokens``) or
+    ``stop``.
+    """
+
+    object: Literal["generation"]
+    model: str
+    model_version: int
+    text: str
+    prompt_tokens: int
+    tokens: int
+    finish_reason: Literal["length", "stop"]
+    seed: int

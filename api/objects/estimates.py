@@ -10,7 +10,8 @@ from api.objects.jobs import Layer
 
 class MemoryParts(TypedDict):
     """Bytes at the peak of a training. ``checkpoint`` is a checkpoint in the making, or the export at the end, as far
-    as it does not fit where activations were; ``libraries`` is what torch and ONNX Runtime load and keep.
+    as it does not fit where activations were; ``libraries`` is what torch and ONNX Runtime load and keep; ``ranks`` are
+    the other processes of a training on several devices.
     """
 
     weights: int
@@ -21,6 +22,7 @@ class MemoryParts(TypedDict):
     evaluation: int
     checkpoint: int
     libraries: int
+    ranks: int
 
 
 class Memory(TypedDict):

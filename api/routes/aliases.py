@@ -10,6 +10,7 @@ from sqlalchemy import select
 from api import express, objects
 from api.answers import NOT_MODIFIED, documented, json, matches
 from api.deps import Caller, DatabaseDep, ServiceDep
+from api.once import IdempotencyKey, once
 from api.paging import LINK, IdCursor, Limit, NameCursor, Page, page
 from core.catalog import aliases, models
 from core.errors import Invalid, NotFound
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["models"])
 Reason = Annotated[str | None, Field(max_length=512, pattern=NO_NUL)]
 IfMatch = Annotated[str | None, Header(description="The alias's ETag as you saw it; required when it exists.")]
 ETAG = {"ETag": "Send it as If-Match to change the alias."}
+ROLLBACK = "POST /v1/models/{name}/aliases/{alias}/rollback"
 
 
 class Move(Spec):
@@ -158,11 +160,27 @@ def list_moves(
     return page(request, [express.alias_move(row) for row in rows], limit, [row.id for row in rows])
 
 
-@router.post("/{alias}/rollback", responses=documented(objects.Alias, "not_found", "conflict", headers=ETAG))
-def roll_back(name: str, alias: str, caller: Caller, service: ServiceDep, body: Rollback | None = None) -> Response:
-    """Point an alias back at the version that it named before its last move."""
+@router.post(
+    "/{alias}/rollback",
+    responses=documented(objects.Alias, "not_found", "conflict", "idempotency_mismatch", headers=ETAG),
+)
+def roll_back(
+    name: str,
+    alias: str,
+    caller: Caller,
+    service: ServiceDep,
+    body: Rollback | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Point an alias back at the version that it named before its last move. A second call would undo the first."""
     reason = body.reason if body else None
     with service.database.transaction() as session:
-        row = aliases.rollback(session, caller.tenant, name, alias, by=caller.name, reason=reason)
+
+        def make() -> str:
+            aliases.rollback(session, caller.tenant, name, alias, by=caller.name, reason=reason)
+            return f"/v1/models/{name}/aliases/{alias}"
+
+        once(session, caller.tenant, ROLLBACK, idempotency_key, [name, alias, reason], make, 200)
+        row = aliases.find(session, caller.tenant, name, alias)
     service.watch.look_soon()
     return _answer(name, row)

@@ -1,10 +1,9 @@
 """Jobs: submit, look at, list, and what a user may ask of one."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
@@ -12,8 +11,10 @@ from api import express, labels, objects
 from api.answers import NOT_MODIFIED, conditional, documented, json
 from api.deps import Caller, DatabaseDep, ServiceDep
 from api.labels import Labels
+from api.once import IdempotencyKey, once
 from api.paging import LINK, IdCursor, Limit, Page, page
-from api.submissions import address, find, once, wake
+from api.service import Service
+from api.submissions import address, find, wake
 from core import blobs
 from core import jobs as machine
 from core.catalog import datasets
@@ -22,13 +23,6 @@ from core.specs import METADATA_KEY, NAME_PATTERN, NO_NUL, TrainJob
 from core.tables import Dataset, Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        pattern=r"^[!-~]{1,255}$",
-        description="The same key and body within 24 hours give the first answer again instead of another job.",
-    ),
-]
 LOCATION = {"Location": "The address of the job."}
 REPLAY = "POST /v1/jobs/{job_id}/replay"
 
@@ -180,10 +174,18 @@ def resume_job(job_id: str, caller: Caller, service: ServiceDep) -> Response:
 def replay_job(job_id: str, caller: Caller, service: ServiceDep, idempotency_key: IdempotencyKey = None) -> Response:
     """Train again what a job trained, from all that is stored of it; the new job's result says if the weights match."""
     with service.database.transaction() as session:
-        make = partial(machine.replay, session, caller.tenant, job_id)
-        made_id, made = once(session, caller.tenant, REPLAY, idempotency_key, job_id, make)
+
+        def make() -> str:
+            return address(machine.replay(session, caller.tenant, job_id).id)
+
+        location, made = once(session, caller.tenant, REPLAY, idempotency_key, job_id, make, 202)
+    return answered(service, caller.tenant, location, made)
+
+
+def answered(service: Service, tenant: str, location: str, made: bool) -> Response:
+    """The 202 for a job that was put into the line, with its ticket if it was put there now."""
     with service.database.reading() as session:
-        shown = express.job(session, find(session, caller.tenant, made_id))
+        shown = express.job(session, find(session, tenant, location.rpartition("/")[2]))
     if made:
-        wake(service.database, service.tickets, made_id, shown["device"])
-    return json(shown, 202, {"Location": address(made_id)})
+        wake(service.database, service.tickets, shown["id"], shown["device"])
+    return json(shown, 202, {"Location": location})

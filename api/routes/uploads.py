@@ -1,19 +1,19 @@
 """Making datasets: files go in, and a job of the kind ingest checks them and makes the next version."""
 
 import asyncio
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, ValidationError
 
-from api import express, multipart, objects
-from api.answers import documented, json, problems, without_null
+from api import multipart, objects
+from api.answers import documented, problems, without_null
 from api.deps import Caller, ServiceDep
-from api.routes.jobs import LOCATION, IdempotencyKey
+from api.once import IdempotencyKey, once
+from api.routes.jobs import LOCATION, answered
 from api.service import Service
-from api.submissions import address, find, once, wake
+from api.submissions import address
 from api.uploads import receive_body, receive_form
 from core import jobs as machine
 from core.errors import Invalid
@@ -109,10 +109,9 @@ def _accept(service: Service, tenant: str, request: IngestJob, files: list[Input
     """Put the ingest into the line, once for each Idempotency-Key."""
     with service.database.transaction() as session:
         asked = {"request": request.model_dump(mode="json"), "files": [[one.name, one.sha256] for one in files]}
-        make = partial(machine.submit_ingest, session, tenant, request, files)
-        job_id, made = once(session, tenant, ROUTE, key, asked, make)
-    with service.database.reading() as session:
-        shown = express.job(session, find(session, tenant, job_id))
-    if made:
-        wake(service.database, service.tickets, job_id, "cpu")
-    return json(shown, 202, {"Location": address(job_id)})
+
+        def make() -> str:
+            return address(machine.submit_ingest(session, tenant, request, files).id)
+
+        location, made = once(session, tenant, ROUTE, key, asked, make, 202)
+    return answered(service, tenant, location, made)

@@ -1,7 +1,7 @@
 """The bodies that ``:predict`` reads, checked against the model: JSON rows, one image, one recording or one text."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from numpy.typing import NDArray
@@ -13,6 +13,11 @@ IMAGES = ("image/png", "image/jpeg", "image/bmp", "image/webp")
 AUDIO = ("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg")
 TEXT = "text/plain"
 MOST_INPUTS = 4096
+MOST_PROMPT = 65_536
+"""Characters."""
+MOST_TOKENS = 4096
+MOST_SEED = 2**53 - 1
+"""What JavaScript can hold exactly too."""
 
 Rows = list[float | list[float | list[float]]] | str
 
@@ -24,13 +29,27 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
     inputs: Annotated[list[Rows], msgspec.Meta(min_length=1, max_length=MOST_INPUTS)]
 
 
+class PromptBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a language model is sent; ``core.sampling`` says what the numbers mean."""
+
+    prompt: Annotated[str, msgspec.Meta(max_length=MOST_PROMPT)] = ""
+    max_tokens: Annotated[int, msgspec.Meta(ge=1, le=MOST_TOKENS)] = 200
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=5)] = 0.8
+    top_k: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+    seed: Annotated[int, msgspec.Meta(ge=0, le=MOST_SEED)] | None = None
+    stop: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+
+
 _READS = {
     "image": "this model reads images: send one as it is, or application/json with {'inputs': [...]}",
     "series": "this model reads sequences of numbers: send application/json with {'inputs': [...]}",
     "audio": "this model reads recordings: send one as it is, or application/json with {'inputs': [...]}",
+    "corpus": "this model writes: send text/plain, or application/json with {'prompt': '...'}",
     "text": "this model reads texts: send text/plain, or application/json with {'inputs': ['...']}",
 }
+_B = TypeVar("_B")
 _DECODER = msgspec.json.Decoder(Body)
+_PROMPT_DECODER = msgspec.json.Decoder(PromptBody)
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 
 
@@ -67,13 +86,33 @@ def read(kind: str, data: bytes, preprocessing: Preprocessing) -> NDArray[Any]:
             return image.decode(data, preprocessing.shape)[None]
         except ValueError as error:
             raise Invalid(str(error)) from None
+    return _samples(_decode(_DECODER, data).inputs, preprocessing)
+
+
+def read_prompt(kind: str, data: bytes) -> PromptBody:
+    """The body for a language model: JSON, or the prompt alone as text/plain.
+
+    Raises:
+        Invalid: the body is not that; points at the field.
+        UnsupportedMedia: an image or a recording.
+    """
+    if kind == TEXT:
+        text = _text(data)
+        if len(text) > MOST_PROMPT:
+            raise Invalid(f"the prompt has {len(text):,} characters; at most {MOST_PROMPT:,} are read", "#/prompt")
+        return PromptBody(text)
+    if kind != "application/json":
+        raise UnsupportedMedia(_READS["corpus"])
+    return _decode(_PROMPT_DECODER, data)
+
+
+def _decode(decoder: msgspec.json.Decoder[_B], data: bytes) -> _B:
     try:
-        inputs = _DECODER.decode(data)
+        return decoder.decode(data)
     except msgspec.ValidationError as error:
         raise _described(error) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Invalid(f"the body is not JSON: {error}") from None
-    return _samples(inputs.inputs, preprocessing)
 
 
 def _text(data: bytes) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.answers import problems
-from api.serving.bodies import AUDIO, IMAGES, MOST_INPUTS, TEXT
+from api.serving.bodies import AUDIO, IMAGES, MOST_INPUTS, MOST_PROMPT, MOST_SEED, MOST_TOKENS, TEXT
 from api.serving.predict import PATH
 
 _NUMBER = {"type": "number"}
@@ -25,12 +25,53 @@ BODY = {
         }
     },
 }
+PROMPT = {
+    "type": "object",
+    "additionalProperties": False,
+    "description": "What a language model is to go on from.",
+    "properties": {
+        "prompt": {
+            "type": "string",
+            "maxLength": MOST_PROMPT,
+            "default": "",
+            "description": "Characters that training never met are read as unknown ones.",
+        },
+        "max_tokens": {"type": "integer", "minimum": 1, "maximum": MOST_TOKENS, "default": 200},
+        "temperature": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 5,
+            "default": 0.8,
+            "description": "0 takes the likeliest token, 1 the model's own probabilities; larger is bolder.",
+        },
+        "top_k": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 2**31,
+            "description": "Only so many of the likeliest tokens may come; null: all.",
+        },
+        "seed": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": MOST_SEED,
+            "description": "The same seed gives the same text; null: one is drawn, and the answer tells it.",
+        },
+        "stop": {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "maxLength": 64,
+            "description": "The text ends before this.",
+        },
+    },
+}
 OPERATION: dict[str, Any] = {
     "tags": ["models"],
     "summary": "Predict",
     "operationId": "predict",
-    "description": "Ask about samples. Which version answers: what `name` (alias `production`, else the newest that is"
-    " ready), `name@alias` or `name:version` means.",
+    "description": "Ask the version that `name` (alias `production`, else the newest that is ready), `name@alias` or"
+    " `name:version` means. A language model goes on from a prompt, all others answer about inputs. Who accepts"
+    " `text/event-stream` is sent what a language model writes as it comes: an event `token` with its `text` for each"
+    " token, and at last `end` with all of the answer but its text.",
     "parameters": [
         {
             "name": "reference",
@@ -49,15 +90,25 @@ OPERATION: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": BODY},
+            "application/json": {"schema": {"anyOf": [BODY, PROMPT]}},
             TEXT: {"schema": {"type": "string"}},
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (*IMAGES, *AUDIO)},
         },
     },
     "responses": {
         "200": {
-            "description": "One prediction for each input, in their order.",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Predictions"}}},
+            "description": "One prediction for each input, in their order; of a language model, its text.",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "anyOf": [
+                            {"$ref": "#/components/schemas/Predictions"},
+                            {"$ref": "#/components/schemas/Generation"},
+                        ]
+                    }
+                },
+                "text/event-stream": {"schema": {"type": "string"}},
+            },
         },
         **{
             str(status): response
@@ -69,8 +120,9 @@ OPERATION: dict[str, Any] = {
 }
 
 
-def add(document: dict[str, Any], schema: dict[str, Any]) -> None:
-    """Put the operation into a document; ``schema`` is that of :class:`api.objects.Predictions`, with its parts."""
-    parts = schema.pop("$defs", {})
-    document["components"]["schemas"].update({**parts, "Predictions": schema})
+def add(document: dict[str, Any], schemas: dict[str, dict[str, Any]]) -> None:
+    """Put the operation into a document; ``schemas`` are its answers' in :mod:`api.objects`, with their parts."""
+    for name, schema in schemas.items():
+        parts = schema.pop("$defs", {})
+        document["components"]["schemas"].update({**parts, name: schema})
     document["paths"][PATH] = {"post": OPERATION}

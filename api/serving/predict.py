@@ -17,7 +17,8 @@ from api.auth import Access
 from api.errors import answer
 from api.metrics import Counters
 from api.serving import bodies
-from api.serving.versions import Version, Versions
+from api.serving.versions import Loaded, Version, Versions
+from api.serving.writing import Writing, wants_stream
 from api.watch import CatalogWatch
 from core import log
 from core.db import Database
@@ -37,6 +38,7 @@ class Predict:
         self, database: Database, watch: CatalogWatch, access: Access, counters: Counters, max_in_flight: int
     ) -> None:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
+        self._writing = Writing()
         self.versions = Versions(database, watch, self._executor, counters.batch.observe)
         self._access, self._counters, self._most = access, counters, max_in_flight
         self._in_flight = 0
@@ -48,7 +50,7 @@ class Predict:
         try:
             if self._in_flight > self._most:
                 raise Overloaded(f"{self._most} predictions are under way already; try again")
-            body = await self._answer(scope, receive)
+            body = await self._answer(scope, receive, send)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -58,10 +60,12 @@ class Predict:
             return
         finally:
             self._in_flight -= 1
+        if body is None:  # it was streamed
+            return
         await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, _length(body)]})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> bytes | None:
         headers = Headers(scope=scope)
         caller = self._access.principal(headers)
         top = _top(scope["query_string"])
@@ -69,6 +73,8 @@ class Predict:
         loaded = await self.versions.get(caller.tenant, scope["path_params"]["reference"])
         data = await _body(receive)
         version = loaded.version
+        if version.preprocessing.kind == "corpus":
+            return await self._write(loaded, bodies.read_prompt(kind, data), scope, receive, send)
         if top is not None and version.preprocessing.targets is not None:
             raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
         if kind not in (*bodies.IMAGES, *bodies.AUDIO) and len(data) <= SMALL_BYTES:
@@ -79,8 +85,20 @@ class Predict:
         self._counters.predictions.inc(len(samples))
         return _ENCODER.encode(express(version, samples, logits, top))
 
+    async def _write(
+        self, loaded: Loaded, body: bodies.PromptBody, scope: Scope, receive: Receive, send: Send
+    ) -> bytes | None:
+        if wants_stream(Headers(scope=scope)):
+            tokens = await self._writing.stream(loaded, body, scope, receive, send)
+            self._counters.tokens.inc(tokens)
+            return None
+        generation = await self._writing.whole(loaded, body, receive)
+        self._counters.tokens.inc(generation["tokens"])
+        return _ENCODER.encode(generation)
+
     def close(self) -> None:
         """End the threads."""
+        self._writing.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 

@@ -44,14 +44,14 @@ class Loaded:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # requests are what runs in parallel
         options.log_severity_level = 3
-        self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self.session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.version = version
         self.size = len(graph)
         self.batcher = Batcher(self.compute, executor, observe)
 
     def compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """Raw samples as ``Preprocessing.from_rows`` gives them -> logits float32 [N, classes]. For any thread."""
-        logits: NDArray[np.float32] = self._session.run(["logits"], self.version.preprocessing.feed(samples))[0]
+        logits: NDArray[np.float32] = self.session.run(["logits"], self.version.preprocessing.feed(samples))[0]
         return logits
 
 

@@ -81,6 +81,11 @@ class Preprocessing:
         return cls("text", (), None, "none", (), (), variable=True, tokens=tokens)
 
     @classmethod
+    def of_corpus(cls, tokens: Tokens, window: int) -> Self:
+        """What goes on with a text reads and writes its ``tokens``, and has learnt ``window`` of them at a time."""
+        return cls("corpus", (window,), None, "none", (), (), tokens=tokens)
+
+    @classmethod
     def of_recordings(cls, recordings: Samples, frames: Frames, normalise: str, longest: int) -> Self:
         """Choose the numbers from the training split's recordings, int16 [n_i]; fillings of silence do not count.
 

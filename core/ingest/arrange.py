@@ -134,7 +134,7 @@ def _splits(samples: Samples, targets: NDArray[np.int64] | None, work: Work) -> 
         work.findings.note(f"the files bring {_and(['train', *brought])}")
         return splits
     options, rest = work.options, np.flatnonzero(splits == train)
-    count = max(1, round(len(rest) * options.test))
+    count = max(1, round(len(rest) * options.test_share))
     try:
         if targets is None:
             _, chosen = drawn(len(rest), count, options.seed)

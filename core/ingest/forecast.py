@@ -70,7 +70,7 @@ def pack(member: Member, output: Path, source: str, work: Work) -> tuple[dict[st
     _fill(rows, columns, table, work)
     if len(rows) < FEWEST_ROWS:
         raise Refused(f"{member.name} has {len(rows):,} rows; a forecast needs at least {FEWEST_ROWS}")
-    held = min(max(1, round(len(rows) * work.options.test)), len(rows) - 3)
+    held = min(max(1, round(len(rows) * work.options.test_share)), len(rows) - 3)
     parts = {"train": rows[:-held], "test": rows[-held:]}
     manifest = {
         "kind": "series",

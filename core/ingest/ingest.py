@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from core.ingest import forecast
+from core.ingest import corpus, forecast
 from core.ingest.arrange import arrange
 from core.ingest.findings import Findings, Refused
 from core.ingest.kinds import choose, read
@@ -23,9 +23,11 @@ class Ingested:
 
     ``manifest``: kind, task, shape, dtype, classes, source, names of ``targets`` and ``columns`` of numbers,
     ``lengths`` [min, max] where they vary, ``rate`` of recordings; the file has it too.
-    ``splits``: samples of train, test, and of validation if the files bring one; of a forecast's table, rows.
+    ``splits``: samples of train, test, and of validation if the files bring one; of a forecast's table rows, of a
+    corpus characters.
     ``findings``, JSON-able: samples {split: {class: count}}, or targets {split: {target: {min, mean, ...}}} of a
-    regression, or columns in the same way and time {column, first, last, step, ...} of a forecast; shape, lengths
+    regression, or columns in the same way and time {column, first, last, step, ...} of a forecast, or text {split:
+    {characters, distinct_characters, lines}} of a corpus; shape, lengths
     {min, median, max} where they vary, skipped [{file, row?, reason}], ignored_files, single_sample_classes (at most
     100 of each of these, and their _total), empty_classes, duplicates_within_train, duplicates_across_splits {count,
     examples}, converted {what: count}, notes.
@@ -53,7 +55,7 @@ def ingest(
     [N] says where it is; a text set has ``{split}.text`` (UTF-8, one sample after the other) and ``{split}.offsets``
     int64 [N + 1] instead of inputs, a set of recordings ``{split}.audio`` int16 and offsets in the same way. Targets
     of a regression are float32 [N, targets]. A forecast has ``{split}.rows`` float32 [T, F] alone, those of test
-    following on those of train.
+    following on those of train; a corpus has text and offsets, those of pieces of 500 characters.
 
     ``limit_bytes`` bounds what archives unpack to, and the samples; ``scratch`` needs room for both and is left as
     it was. ``report(stage, done, total or None)`` is called a few times a second: ``unpacking`` bytes of the uploads,
@@ -68,7 +70,9 @@ def ingest(
             work = Work(options, findings, Progress(report), Path(folder), limit_bytes, opened)
             unpacked = unpack(uploads, work)
             group, members = choose(unpacked, work)
-            if forecast.is_one(group, members, work):
+            if group == "corpus":
+                manifest, splits = corpus.pack(members, output, source, work)
+            elif forecast.is_one(group, members, work):
                 manifest, splits = forecast.pack(members[0], output, source, work)
             else:
                 samples, declared = read(group, members, unpacked, work)

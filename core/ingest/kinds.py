@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from core.ingest import audio, idx, images, npz, tables, texts, ts
+from core.ingest import audio, corpus, idx, images, npz, tables, texts, ts
 from core.ingest.findings import Refused
 from core.ingest.members import Member
 from core.ingest.names import extension, stem
@@ -23,6 +23,7 @@ _READ_AS = {
     "series": ("tables", "ts", "npz"),
     "text": ("tables", "texts"),
     "audio": ("audio",),
+    "corpus": ("texts",),
     None: ("images", "audio", "idx", "npz", "tables", "ts", "texts"),
 }
 """In the order of preference where a container may hold several kinds."""
@@ -30,7 +31,7 @@ _BESIDE = ("license", "licence", "readme", "copying", "authors", "citation", "ch
 
 
 def choose(unpacked: Unpacked, work: Work) -> tuple[str, list[Member]]:
-    """Which reader is needed, and the files for it; all others are ignored.
+    """Which reader is needed, and the files for it; all others are ignored. ``corpus`` is one text.
 
     Refused: no files that can be read, or several containers of which none is plainly meant.
     """
@@ -49,14 +50,16 @@ def choose(unpacked: Unpacked, work: Work) -> tuple[str, list[Member]]:
     for others in groups.values():
         for member in others:
             work.findings.ignore(member.name)
-    if work.options.test_pattern is not None and present[0] not in ("images", "audio", "texts"):
-        raise Refused("test_pattern is for files that are a sample each; leave it out")
+    if present[0] == "texts" and corpus.is_one(chosen, work.options):
+        return "corpus", chosen
     return present[0], chosen
 
 
-def read(group: str, chosen: list[Member], unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
-    """The samples of the files that ``choose`` gave, and the classes that they name, with samples or without."""
-    match group:
+def read(container: str, chosen: list[Member], unpacked: Unpacked, work: Work) -> tuple[Samples, list[str]]:
+    """The samples of a container's files, and the classes that the files name, with samples or without."""
+    if work.options.test_pattern is not None and container not in ("images", "audio", "texts"):
+        raise Refused("test_pattern is for files that are a sample each; leave it out")
+    match container:
         case "images":
             return images.read(chosen, unpacked, work)
         case "audio":
@@ -94,11 +97,11 @@ def _undecided(members: list[Member], present: list[str], work: Work) -> str:
     if present:
         return (
             f"the upload holds several kinds of containers ({', '.join(present)}; files: {seen}); "
-            "send one, or say which with the option kind (image, series, text or audio)"
+            "send one, or say which with the option kind (image, series, text, audio or corpus)"
         )
     wanted = f"no {work.options.kind} samples" if work.options.kind else "nothing that is read"
     return (
         f"there is {wanted} in the upload (files: {seen}). Read are: png, jpeg, bmp, webp, wav, flac, "
-        "ogg, mp3 in a folder per class, IDX, npz, csv, tsv, jsonl, ts, and txt in a folder per class or one per class"
-        + ("; the option kind may be wrong" if work.options.kind else "")
+        "ogg, mp3 in a folder per class, IDX, npz, csv, tsv, jsonl, ts, and txt in a folder per class, one per class, "
+        "or as one text" + ("; the option kind may be wrong" if work.options.kind else "")
     )

@@ -46,13 +46,13 @@ def _read_lines(members: list[Member], samples: Samples, by_folder: bool, work: 
     splits = splits_of_files(names) if by_folder else [None] * len(names)
     if not by_folder and all(split_of(name) for name in names):
         raise Refused(
-            f"{names[0]} is named for a split, not for a class. One text file per class is read; a table needs "
-            "its columns named in the first row and a name that ends in .csv or .tsv"
+            f"{names[0]} is named for a split, not for a class. One text file per class is read (or a text to go on "
+            "with, as the kind corpus); a table needs its columns named in the first row, and a name in .csv or .tsv"
         )
     if len({stem(name) for name in names}) < 2:
         raise Refused(
             f"{names[0]} alone is no set of classes; send a file per class with a text a line, a folder per class with "
-            "a text a file, or a table with the columns label and text"
+            "a text a file, a table with the columns label and text, or one text to go on with as the kind corpus"
         )
     for member, split in zip(members, splits, strict=True):
         label = stem(member.name)

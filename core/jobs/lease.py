@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import fleet
@@ -76,9 +76,11 @@ class Claim:
 
 
 def claim(
-    session: Session, worker: Worker, lease_seconds: float, devices: set[str], lane: Lane = "long"
+    session: Session, worker: Worker, lease_seconds: float, devices: set[str], lane: Lane = "long", gpus: int = 1
 ) -> Claim | None:
     """Take the head of the line among the jobs that fit a slot with these kinds of device; none if nothing waits.
+
+    ``gpus`` are those that are free, where there are some.
 
     The metrics after the checkpoint that the attempt starts from go in this transaction, with a ``rewound`` event, so
     that a curve has no gap and no double point.
@@ -88,7 +90,8 @@ def claim(
     waiting = (
         select(Job)
         .where(Job.state == "queued", or_(Job.not_before.is_(None), Job.not_before <= at))
-        .where(Job.kind.in_(LANES[lane]), Job.device.in_(["auto", *devices]))
+        .where(Job.kind.in_(LANES[lane]))
+        .where(or_(*(_enough(kind, gpus if kind == "cuda" else fleet.offered(worker, kind)) for kind in devices)))
         .where(Job.memory_bytes <= worker.memory_bytes // worker.slots)
         .order_by(Job.priority.desc(), Job.created_at, Job.id)
         .limit(1)
@@ -131,6 +134,11 @@ def claim(
         resume=resume,
         start=_start(session, job),
     )
+
+
+def _enough(kind: str, count: int) -> ColumnElement[bool]:
+    """Whether so many devices of a class are what a job needs."""
+    return and_(Job.device.in_(["auto", kind]), Job.devices <= count)
 
 
 def _in_memory(job: Job, dataset: Dataset) -> int:

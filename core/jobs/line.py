@@ -67,7 +67,7 @@ def _places(
 def _waiting_for(job: Job, workers: Sequence[Worker], at: datetime) -> str | None:
     if not workers:
         return "no worker is online"
-    misfits = [fleet.misfit(worker, job.device, job.memory_bytes) for worker in workers]
+    misfits = [fleet.misfit(worker, fleet.Need(job.device, job.devices, job.memory_bytes)) for worker in workers]
     if None not in misfits:
         return f"no worker that is online can run it: {misfits[0]}"
     if job.not_before is not None and job.not_before > at:

@@ -15,7 +15,7 @@ def memory(request: TrainJob, dataset: Dataset, made: Plan, batch_size: int | No
     # what training holds of a text are its token ids, and of a recording its frames
     held = made.input if dataset.kind in ("text", "audio") else tuple(dataset.shape)
     samples = Samples.of(dataset.kind, held, request.data.resize, dataset.splits, dataset.size)
-    return needed(made, request, samples, batch_size)
+    return needed(made, request, samples, batch_size, request.devices)
 
 
 def largest_batch(request: TrainJob, dataset: Dataset, made: Plan, limit: int) -> int | None:

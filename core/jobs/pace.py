@@ -41,6 +41,7 @@ def measured(session: Session, request: TrainJob, dataset_id: str, flops: int, d
     """
     wanted = select(Job, Dataset).join(Dataset, Dataset.id == Job.dataset_id)
     wanted = wanted.where(Job.kind == "train", Job.state.in_(["succeeded", "running"]), Job.progress_at.is_not(None))
+    wanted = wanted.where(Job.devices == request.devices)
     newest = session.execute(wanted.order_by(Job.created_at.desc()).limit(LOOKED_AT))
     found = [(job, dataset) for job, dataset in newest]
     for match, job, dataset in _nearest(found, request, dataset_id, flops)[:TRIED]:

@@ -32,8 +32,9 @@ def replay(session: Session, tenant: str, job_id: str) -> Job:
     device = original.device if compare["environment"] is None else compare["environment"]["device"]
     at = now(session)
     known = fleet.known(session, at)
-    best = fleet.largest(known, device) or next(iter(known), None)
-    reason = None if best is None else fleet.misfit(best, device, original.memory_bytes)
+    need = fleet.Need(device, original.devices, original.memory_bytes)
+    best = fleet.largest(known, need) or next(iter(known), None)
+    reason = None if best is None else fleet.misfit(best, need)
     if reason is not None:
         raise Conflict(f"no worker can run this job again: {reason}")
     timed = original.spec["hyperparameters"]["seconds"] is not None
@@ -44,6 +45,7 @@ def replay(session: Session, tenant: str, job_id: str) -> Job:
         state="queued",
         priority=original.priority,
         device=device,
+        devices=original.devices,
         spec={**original.spec, "model": None, "device": device},
         labels=original.labels,
         dataset_id=original.dataset_id,

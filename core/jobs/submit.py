@@ -64,7 +64,7 @@ class Intake:
             request = request.model_copy(update={"fine_tune_from": pinned})
         memory = needs.memory(request, dataset, made).least_bytes
         largest = partial(needs.largest_batch, request, dataset, made)
-        fleet.refuse_if_nobody_fits(self._known, request.device, memory, largest)
+        fleet.refuse_if_nobody_fits(self._known, fleet.Need(request.device, request.devices, memory), largest)
         # a microsecond apart, so that they stand in line as they came
         at = self._at + timedelta(microseconds=len(self.accepted))
         job = Job(
@@ -74,6 +74,7 @@ class Intake:
             state="queued",
             priority=request.priority,
             device=request.device,
+            devices=request.devices,
             spec=request.model_dump(mode="json"),
             labels=request.metadata,
             dataset_id=dataset.id,
@@ -111,7 +112,7 @@ class Intake:
         if request.network.family != family:
             raise Invalid(f"{pinned} is a {family}: give its network to start from its weights", "#/network/family")
         trained_on = self._session.get_one(Dataset, version.dataset_id)
-        if trained_on.kind == "text":
+        if trained_on.kind in ("text", "corpus"):
             raise Invalid(
                 "a training on texts chooses its own tokens, so it cannot start from weights", "#/fine_tune_from"
             )
@@ -156,15 +157,20 @@ def make_plan(request: TrainJob, dataset: Dataset, vocabulary: int | None = None
         Invalid: the network cannot be built for samples of this shape.
     """
     try:
-        return plan.make(request.training, sample_of(dataset, vocabulary))
+        made = plan.make(request.training, sample_of(dataset, vocabulary))
     except plan.PlanError as error:
         raise Invalid(error.message, error.pointer) from None
+    if request.devices > 1 and made.batch_norms:
+        message = 'batch normalisation cannot be trained on several devices; use norm "group", or one device'
+        raise Invalid(message, "#/devices")
+    return made
 
 
 def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
     """What a dataset's row tells the plan."""
     lengths = None if dataset.lengths is None else (dataset.lengths[0], dataset.lengths[1])
     targets = 0 if dataset.targets is None else len(dataset.targets)
+    text = (dataset.findings or {}).get("text")
     return plan.Sample(
         dataset.kind,
         tuple(dataset.shape),
@@ -175,4 +181,6 @@ def sample_of(dataset: Dataset, vocabulary: int | None = None) -> plan.Sample:
         dataset.task,
         targets,
         (dataset.splits["train"], dataset.splits["test"]) if dataset.task == "forecast" else None,
+        characters=dataset.splits["train"] if dataset.task == "language" else None,
+        distinct=None if text is None else text["train"]["distinct_characters"],
     )

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from core.specs.base import NO_NUL, Name, Spec
 
-Kind = Literal["image", "series", "text", "audio"]
+Kind = Literal["image", "series", "text", "audio", "corpus"]
 Side = Annotated[int, Field(ge=1, le=4096)]
 
 
@@ -20,9 +20,9 @@ class IngestOptions(Spec):
     """Forecasts: the columns to foretell, separated by commas; null: the last one."""
     missing: Literal["refuse", "previous", "interpolate", "zero"] = "refuse"
     """Forecasts: what becomes of empty cells. ``interpolate`` draws a line between the numbers around them."""
-    test: float = Field(default=0.2, gt=0, le=0.5)
+    test: float | None = Field(default=None, gt=0, le=0.5)
     """Share of the samples that becomes the test split when the files bring none of their own: by class, or of a
-    forecast's table the last rows."""
+    forecast's table and of a corpus the last part; null: 0.2, of a corpus 0.1."""
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Decides which samples those are."""
     height: Side | None = None
@@ -41,6 +41,16 @@ class IngestOptions(Spec):
     one of these. For files that are a sample each; folders do not count."""
     rate: Annotated[int, Field(ge=1000, le=192_000)] | None = None
     """Recordings are resampled to so many Hz; null: they must all have one rate."""
+
+    @property
+    def test_share(self) -> float:
+        """The share that becomes the test split, of samples that can be drawn."""
+        return 0.2 if self.test is None else self.test
+
+    @property
+    def last_share(self) -> float:
+        """The same of a corpus."""
+        return 0.1 if self.test is None else self.test
 
     @model_validator(mode="after")
     def _choices_agree(self) -> Self:

@@ -17,6 +17,8 @@ class TrainJob(TrainSpec):
     fine_tune_from: ModelRef | None = None
     """The model version whose weights the training starts from; an accepted job names it as ``name:version``."""
     device: Device = "auto"
+    devices: int = Field(default=1, ge=1, le=64)
+    """Devices of one worker that share every batch; on a CPU they are processes that share the slot's threads."""
     priority: int = Field(default=0, ge=-100, le=100)
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=16)
     checkpoint_seconds: float = Field(default=30.0, ge=0, le=86_400)

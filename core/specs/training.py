@@ -23,10 +23,11 @@ class Data(Spec):
     """Share of the training split held out, stratified by class and drawn by ``seed``; of a forecast's table the last
     rows.
 
-    Ignored where the data set has a validation split of its own.
+    Ignored where the data set has a validation split of its own. Of a corpus it is the last part.
     """
     window: int | None = Field(default=None, ge=1, le=65_536)
-    """Forecasts: rows that the network sees; null: 96, or a quarter of the rows to train on where that is less."""
+    """Forecasts: rows that the network sees; null: 96, or a quarter of the rows to train on where that is less.
+    Corpora: tokens of one sample; null: 256, or a fortieth of the characters to train on where that is less."""
     horizon: int | None = Field(default=None, ge=1, le=65_536)
     """Forecasts: rows that it foretells; null: a quarter of the window."""
     season: int | None = Field(default=None, ge=1, le=65_536)

@@ -53,6 +53,7 @@ class Job(Base):
     requested: Mapped[str | None] = mapped_column(String(16))
     priority: Mapped[int]
     device: Mapped[str] = mapped_column(String(8))
+    devices: Mapped[int] = mapped_column(server_default="1")
     spec: Mapped[dict[str, Any]]
     labels: Mapped[dict[str, Any]] = mapped_column("metadata")
     dataset_id: Mapped[str | None] = mapped_column(Id, ForeignKey("datasets.id", ondelete="SET NULL"), index=True)

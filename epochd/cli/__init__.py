@@ -2,7 +2,7 @@
 
 import typer
 
-from epochd.cli import datasets, estimate, explain, jobs, service, serving
+from epochd.cli import datasets, estimate, explain, generation, jobs, service, serving
 from epochd.cli.output import EXIT_CODES, out, reporting
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ datasets.register(app)
 estimate.register(app)
 serving.register(app)
 explain.register(app)
+generation.register(app)
 
 
 def main(arguments: list[str] | None = None) -> int:

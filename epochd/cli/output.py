@@ -109,9 +109,14 @@ def moment(time: str | None) -> str:
     return time[:19].replace("T", " ") if time else ""
 
 
+def visible(text: str) -> str:
+    """Text of others (names, log lines, what a model writes) that cannot change the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def safe(text: str) -> str:
-    """Text of others (names, log lines) that can change neither the terminal nor our layout."""
-    return escape("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text))
+    """The same, and it cannot change our layout."""
+    return escape(visible(text))
 
 
 @dataclass

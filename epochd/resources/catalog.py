@@ -115,3 +115,16 @@ class Prediction(TypedDict):
     model: str
     model_version: int
     predictions: list[Any]
+
+
+class Generation(TypedDict):
+    """What a language model wrote. ``seed`` gives it again; ``finish_reason`` is ``length`` or ``stop``."""
+
+    object: Literal["generation"]
+    model: str
+    model_version: int
+    text: str
+    prompt_tokens: int
+    tokens: int
+    finish_reason: Literal["length", "stop"]
+    seed: int

@@ -87,6 +87,7 @@ class Job(TypedDict):
     hyperparameters: dict[str, Any] | None
     seed: int | None
     device: str
+    devices: int
     priority: int
     metadata: dict[str, str]
     checkpoint_seconds: float

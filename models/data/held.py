@@ -11,19 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from core.encode import Preprocessing
+from models.data.corpus import Corpus
 from models.data.on_disk import hold
 from models.data.splits import Splits
 from models.data.windows import Windows
 
 
-class Held(Protocol):
-    """A split on the device. Samples are meant by their numbers, int64 [N]."""
+class Trained(Protocol):
+    """A split on the device, as steps read it. Samples are meant by their numbers, int64 [N]."""
 
     def __len__(self) -> int: ...
-
-    @property
-    def targets(self) -> Tensor:
-        """What the network should say of each sample, in their order."""
 
     def wanted(self, indices: Tensor) -> Tensor:
         """What it should say of these."""
@@ -34,6 +31,14 @@ class Held(Protocol):
     def order(self, seed: int, epoch: int, batch: int | None = None) -> Tensor:
         """The numbers of all samples as an epoch shuffles them."""
 
+
+class Held(Trained, Protocol):
+    """And as scores compare it."""
+
+    @property
+    def targets(self) -> Tensor:
+        """What the network should say of each sample, in their order."""
+
     def outputs(self, network: nn.Module) -> Tensor:
         """What a network says of all samples in their order, in evaluation mode."""
 
@@ -42,13 +47,21 @@ class Held(Protocol):
 class Placed:
     """``test`` puts its split there when it is called, at the end of the training."""
 
-    train: Held
-    validation: Held
-    test: Callable[[], Held]
+    train: Trained
+    validation: Trained
+    test: Callable[[], Trained]
 
 
 def place(splits: Splits, preprocessing: Preprocessing, device: torch.device, scratch: Path | None) -> Placed:
-    """Put the splits on the device as ``preprocessing`` wants them; samples that are mapped stay on disk."""
+    """Put the splits on the device as ``preprocessing`` wants them; samples that are mapped stay on disk.
+
+    ValueError: a corpus is too short.
+    """
+    if preprocessing.kind == "corpus":
+        text = Corpus(splits.train, preprocessing, device)
+        text.check_window()
+        kept = Corpus(splits.validation, preprocessing, device)
+        return Placed(text, kept, partial(Corpus, splits.test, preprocessing, device))
     targets = preprocessing.targets
     if targets is None or targets.horizon is None:
         train, validation, test = (

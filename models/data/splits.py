@@ -18,6 +18,7 @@ from core.encode.text import Tokens
 from core.plan import Sample
 from core.plan_audio import frames
 from core.plan_forecast import windows
+from core.plan_language import window
 from core.plan_length import held_out
 from core.specs import TrainSpec
 
@@ -25,7 +26,8 @@ from core.specs import TrainSpec
 @dataclass(frozen=True)
 class Split:
     """Samples of one purpose, raw: images uint8 [N, H, W, C], series float32 [N, T, F], texts (str objects [N]) or
-    recordings (int16 [n_i] objects [N]); or the rows of a forecast's table, float32 [T, F].
+    recordings (int16 [n_i] objects [N]); or the rows of a forecast's table, float32 [T, F]; or a corpus, which is one
+    text (str object [1]) and has no targets.
 
     ``targets`` are classes int64 [N], or numbers to foretell float32 [N, targets]; ``lengths`` int64 [N] are those of
     series that vary in length and are padded behind their ends.
@@ -37,6 +39,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def text(self) -> str:
+        """Of a corpus."""
+        assert isinstance(self.inputs, np.ndarray)
+        return str(self.inputs[0])
 
     def take(self, indices: NDArray[np.int64]) -> "Split":
         """These samples, in this order."""
@@ -68,7 +76,18 @@ class Dataset:
         task, targets = self.manifest.get("task", "classification"), self.manifest.get("targets") or []
         rate = self.manifest.get("rate")
         rows = (len(self.train), len(self.test)) if task == "forecast" else None
-        return Sample(kind, tuple(shape), len(classes), known, rate=rate, task=task, targets=len(targets), rows=rows)
+        characters = len(self.train.text) if task == "language" else None
+        return Sample(
+            kind,
+            tuple(shape),
+            len(classes),
+            known,
+            rate=rate,
+            task=task,
+            targets=len(targets),
+            rows=rows,
+            characters=characters,
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +110,8 @@ def load(path: str | Path, scratch: Path | None = None) -> Dataset:
             names = set(file.keys())
             mapping = None if scratch is None else _mapping(Path(path))
             train, test = (_read(file, manifest, names, name, mapping) for name in ("train", "test"))
-            validation = _read(file, manifest, names, "validation", mapping) if "validation.targets" in names else None
+            own = any(name.startswith("validation.") for name in names)
+            validation = _read(file, manifest, names, "validation", mapping) if own else None
     except (SafetensorError, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a data set file: {error}") from error
     return Dataset(train, test, manifest, validation, scratch)
@@ -117,6 +137,9 @@ def _mapping(path: Path) -> Read:
 
 def _read(file: Any, manifest: dict[str, Any], names: set[str], split: str, mapping: Read | None) -> Split:
     """A split, its samples mapped if there is a ``mapping``, else in memory."""
+    if manifest.get("task") == "language":
+        text = file.get_tensor(f"{split}.text").tobytes().decode()
+        return Split(np.array([text], object), np.empty(0, np.int64))
     if manifest.get("task") == "forecast":
         rows = file.get_tensor(f"{split}.rows")
         return Split(rows, rows[:, places(manifest)])
@@ -138,11 +161,15 @@ def _text(content: NDArray[np.uint8]) -> str:
 def split(dataset: Dataset, spec: TrainSpec) -> Splits:
     """The data set's own validation split, or ``spec.data.validation`` of train, drawn by ``spec.seed``.
 
-    Of classes the same share of each is drawn; of a forecast's table the last rows are taken.
+    Of classes the same share of each is drawn; of a forecast's table, and of a corpus, the last part is taken.
     """
     train = dataset.train
     if dataset.validation is not None:
         return Splits(train, dataset.validation, dataset.test)
+    if dataset.sample.task == "language":
+        text, first = train.text, -held_out(len(train.text), spec.data.validation)
+        kept, cut = (Split(np.array([part], object), train.targets) for part in (text[:first], text[first:]))
+        return Splits(kept, cut, dataset.test)
     count = held_out(len(train), spec.data.validation)
     match dataset.sample.task:
         case "forecast":
@@ -179,16 +206,21 @@ def preprocessing(train: Split, spec: TrainSpec, dataset: Dataset) -> Preprocess
 
 def _inputs(train: Split, spec: TrainSpec, sample: Sample) -> Preprocessing:
     data, normalise = spec.data, spec.data.normalisation(sample.task)
-    if sample.kind == "text":
+    if sample.kind in ("text", "corpus"):
+        joined = sample.kind == "corpus"
         tokens = Tokens.fit(
             train.inputs,
             data.tokens,
             size=data.vocabulary_size,
-            max_length=data.text_length,
+            max_length=None if joined else data.text_length,
             lowercase=data.lowercase,
             nfc=data.nfc,
+            spaced=joined,
         )
-        return Preprocessing.of_texts(tokens)
+        if not joined:
+            return Preprocessing.of_texts(tokens)
+        assert sample.characters is not None
+        return Preprocessing.of_corpus(tokens, window(data, sample.characters))
     if sample.kind == "audio":
         assert sample.lengths is not None
         return Preprocessing.of_recordings(train.inputs, frames(spec, sample), normalise, sample.lengths[1])

@@ -3,6 +3,10 @@
 The graph's input is ``input``, float32 after preprocessing: images [N, H, W, C] for both families, or series [N, T, F];
 or int32 token ids [N, T]. Where sequences vary in length there is a second one, ``lengths`` int64 [N], each 1 to T. The
 output is ``logits`` [N, classes]. Dropout is left out: the graph is for prediction.
+
+A language model's graph reads ``input``, tokens int32 [N, T], and ``state`` (an LSTM also ``cell``), float32 [layers,
+N, H], zeros before the first token; it gives ``logits`` [N, T, vocabulary], and ``next_state`` (``next_cell``) to go on
+with.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from core.plan import Layer, Plan
-from core.plan_layers import BYTES
+from core.plan_layers import BYTES, GATES
 from models.export import convolution, readout, steps
 from models.export.recurrent import write_recurrent
 from models.export.writer import Writer
@@ -34,17 +38,21 @@ def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
     if plan.variable:
         writer.lengths = "lengths"
     convolves = next((layer for layer in plan.layers if layer.kind == "conv"), None)
+    if plan.carries:
+        writer.states = state_names(plan)
     for layer in plan.layers:
         if layer is convolves:
             value = convolution.as_channels(writer, layer, value, plan.least_steps)
         value = _write(writer, layer, value)
         steps.leave(writer, layer)
     writer.node("Identity", value, output="logits")
+    for name, left in zip(state_names(plan), writer.states, strict=False):
+        writer.node("Identity", left, output=f"next_{name}")
     graph = helper.make_graph(
         writer.nodes,
         "network",
         _inputs(plan),
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", plan.outputs])],
+        _outputs(plan),
         [numpy_helper.from_array(array, name) for name, array in writer.constants.items()],
     )
     model = helper.make_model(
@@ -55,7 +63,27 @@ def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
     return content
 
 
+def state_names(plan: Plan) -> list[str]:
+    """What a language model's recurrent layer carries on, in the order of ``Network.carry``."""
+    return ["state", "cell"] if any(layer.kind == "lstm" for layer in plan.layers) else ["state"]
+
+
+def _states(plan: Plan, prefix: str = "") -> list[onnx.ValueInfoProto]:
+    (recurrent,) = (layer for layer in plan.layers if layer.kind in GATES)
+    shape: list[str | int | None] = [int(recurrent.options["layers"]), "batch", int(recurrent.options["hidden"])]
+    return [helper.make_tensor_value_info(prefix + name, TensorProto.FLOAT, shape) for name in state_names(plan)]
+
+
+def _outputs(plan: Plan) -> list[onnx.ValueInfoProto]:
+    if not plan.carries:
+        return [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", plan.outputs])]
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "time", plan.outputs])
+    return [logits, *_states(plan, "next_")]
+
+
 def _inputs(plan: Plan) -> list[onnx.ValueInfoProto]:
+    if plan.carries:
+        return [helper.make_tensor_value_info("input", TensorProto.INT32, ["batch", "time"]), *_states(plan)]
     if not plan.variable:
         return [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", *plan.input])]
     number = TensorProto.INT32 if plan.layers[0].kind == "embedding" else TensorProto.FLOAT
@@ -108,7 +136,10 @@ def _reshape(writer: Writer, value: str, shape: list[int]) -> str:
 
 
 def _dense(writer: Writer, layer: Layer, value: str) -> str:
-    return writer.node("Gemm", value, writer.weight(layer, "weight"), writer.weight(layer, "bias"), transB=1)
+    if len(layer.output) == 1:
+        return writer.node("Gemm", value, writer.weight(layer, "weight"), writer.weight(layer, "bias"), transB=1)
+    weights = writer.constant(np.ascontiguousarray(writer.weights[f"{layer.name}.weight"].T))  # Gemm reads no sequences
+    return writer.node("Add", writer.node("MatMul", value, weights), writer.weight(layer, "bias"))
 
 
 def _embedding(writer: Writer, layer: Layer, value: str) -> str:

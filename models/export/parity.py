@@ -7,18 +7,23 @@ import torch
 from numpy.typing import NDArray
 
 from core.plan import Plan
+from core.plan_layers import GATES
 from models.evaluate import predict
+from models.export.onnx_graph import state_names
 from models.networks import Network
 
 TOLERANCE = 1e-5
 """Of the largest logit, or absolute where all logits are below 1."""
 _BATCHES = (1, 2, 7)
+_CARRIED = (1, 8, 21)
+"""Where the parts end in which a language model reads its tokens."""
 
 
 def verify(content: bytes, network: Network, plan: Plan) -> str | None:
     """Compare at three batch sizes on random input; null if all is well, else a sentence.
 
-    Where sequences vary, each batch has lengths of its own: shorter, as long and longer than the plan's.
+    Where sequences vary, each batch has lengths of its own: shorter, as long and longer than the plan's. A language
+    model reads its tokens in three parts, each from the states that the part before it left.
     """
     import onnxruntime
 
@@ -31,15 +36,45 @@ def verify(content: bytes, network: Network, plan: Plan) -> str | None:
     generator = np.random.default_rng(0)
     device = next(network.parameters()).device
     for batch in _BATCHES:
-        feed = _sample(plan, batch, generator)
-        inputs, *lengths = (torch.from_numpy(value).to(device) for value in feed.values())
-        wanted = predict(network, inputs, None, *lengths).cpu().numpy()
-        (logits,) = session.run(["logits"], feed)
+        if plan.carries:
+            logits, wanted = _carried(session, network, plan, batch, generator)
+        else:
+            feed = _sample(plan, batch, generator)
+            inputs, *lengths = (torch.from_numpy(value).to(device) for value in feed.values())
+            wanted = predict(network, inputs, None, *lengths).cpu().numpy()
+            (logits,) = session.run(["logits"], feed)
         worst = float(np.abs(logits - wanted).max())
         # written so that NaN fails too
         if not worst <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
             return f"ONNX Runtime and torch differ by {worst:.2g} at batch size {batch} (allowed: {TOLERANCE:.0e})"
     return None
+
+
+@torch.inference_mode()
+def _carried(
+    session: Any, network: Network, plan: Plan, batch: int, generator: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """All logits and the last states: of ONNX Runtime, which reads part by part, and of torch, which reads at once."""
+    first, (recurrent,) = plan.layers[0], (layer for layer in plan.layers if layer.kind in GATES)
+    vocabulary, device = int(first.options["vocabulary"]), next(network.parameters()).device
+    ids = generator.integers(0, vocabulary, (batch, _CARRIED[-1]), dtype=np.int32)
+    shape, names = (int(recurrent.options["layers"]), batch, int(recurrent.options["hidden"])), state_names(plan)
+    states = [np.zeros(shape, np.float32) for _ in names]
+    parts = []
+    for part in np.split(ids, _CARRIED[:-1], axis=1):
+        feed = {"input": part, **dict(zip(names, states, strict=True))}
+        logits, *states = session.run(["logits", *(f"next_{name}" for name in names)], feed)
+        parts.append(logits)
+    was_training = network.training
+    network.eval()
+    wanted, left = network.carry(torch.from_numpy(ids).to(device))
+    network.train(was_training)
+    found = [np.concatenate(parts, 1), *states]
+    return _flat(found), _flat([one.cpu().numpy() for one in (wanted, *left)])
+
+
+def _flat(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate([one.ravel() for one in arrays])
 
 
 def _sample(plan: Plan, batch: int, generator: np.random.Generator) -> dict[str, NDArray[Any]]:

@@ -19,7 +19,10 @@ _GATES = {
 
 
 def write_recurrent(writer: Writer, layer: Layer, value: str) -> str:
-    """[N, T, F] -> [N, T, H * directions]; behind a sequence's end ONNX's operators give zeros."""
+    """[N, T, F] -> [N, T, H * directions]; behind a sequence's end ONNX's operators give zeros.
+
+    Where the writer has states, each depth starts from its own of them, and those that it leaves take their place.
+    """
     kind, hidden = layer.kind, int(layer.options["hidden"])
     suffixes = ["", "_reverse"] if layer.options["bidirectional"] else [""]
     attributes: dict[str, Any] = {"hidden_size": hidden}
@@ -28,15 +31,22 @@ def write_recurrent(writer: Writer, layer: Layer, value: str) -> str:
     if kind == "gru":
         attributes["linear_before_reset"] = 1  # as PyTorch: the reset gate acts on U h + b
     value = writer.node("Transpose", value, perm=[1, 0, 2])
+    left: list[list[str]] = [[] for _ in writer.states]
     for depth in range(int(layer.options["layers"])):
         parts = [_direction(writer, layer, f"l{depth}{suffix}") for suffix in suffixes]
         operands = [writer.constant(np.stack([part[index] for part in parts])) for index in range(3)]
         if writer.lengths is not None:
             operands.append(writer.node("Cast", writer.lengths, to=TensorProto.INT32))
-        states = writer.node(_OPERATORS[kind], value, *operands, **attributes)  # [T, directions, N, H]
-        states = writer.node("Transpose", states, perm=[0, 2, 1, 3])
+        elif writer.states:
+            index = writer.constant(np.array([depth], np.int64))
+            operands += ["", *(writer.node("Gather", whole, index, axis=0) for whole in writer.states)]
+        states, *ends = writer.node_outputs(_OPERATORS[kind], 1 + len(left), value, *operands, **attributes)
+        for whole, end in zip(left, ends, strict=True):
+            whole.append(end)
+        states = writer.node("Transpose", states, perm=[0, 2, 1, 3])  # it was [T, directions, N, H]
         shape = np.array([0, 0, hidden * len(suffixes)], np.int64)
         value = writer.node("Reshape", states, writer.constant(shape))
+    writer.states = [writer.node("Concat", *ends, axis=0) for ends in left]
     return writer.node("Transpose", value, perm=[1, 0, 2])
 
 

@@ -17,6 +17,8 @@ class Writer:
         self.constants: dict[str, NDArray[Any]] = {}
         self.lengths: str | None = None
         """Where sequences vary: the value with how many steps of each are real, int64 [N]."""
+        self.states: list[str] = []
+        """Of a language model: the values with the states [layers, N, H] that the recurrent layer goes on from."""
         self._values = 0
 
     def weight(self, layer: Layer, name: str) -> str:

@@ -13,6 +13,9 @@ from torch.autograd.function import once_differentiable
 
 from models.networks.layers import as_autocast, stacked, tanh_of_half_
 
+States = tuple[Tensor, ...]
+"""What a recurrent layer carries on: h, and for an LSTM c, each [layers, N, H]."""
+
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
@@ -81,6 +84,18 @@ class Elman(nn.Module):
             dropout=self.dropout,
             training=self.training,
         )
+
+    def carry(self, inputs: Tensor, states: States | None) -> tuple[Tensor, States]:
+        """The states [N, T, H] of all steps after ``states``, and those to go on with; one direction, no gradient."""
+        sequence, ends = inputs.transpose(0, 1), []
+        for layer in range(self.layers):
+            w, u, b = (getattr(self, f"{part}_l{layer}") for part in ("weight_ih", "weight_hh", "bias_ih"))
+            before = sequence.new_zeros(len(inputs), self.hidden) if states is None else states[0][layer]
+            sequence = torch.matmul(sequence, w.t()) + b
+            for step in sequence:
+                before = step.addmm_(before, u.t()).tanh_()
+            ends.append(before)
+        return sequence.transpose(0, 1), (torch.stack(ends),)
 
     def _direction(self, inputs: Tensor, name: str) -> Tensor:
         parts = [getattr(self, f"{part}_{name}") for part in ("weight_ih", "weight_hh", "bias_ih")]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from models.networks.elman import States
 from models.networks.layers import as_autocast, stacked, tanh_of_half_
 from models.networks.lengths import both_directions
 
@@ -108,6 +109,11 @@ class Gru(nn.GRU):
             return both_directions(self, inputs, lengths)
         states: Tensor = super().forward(inputs)[0]
         return states
+
+    def carry(self, inputs: Tensor, states: States | None) -> tuple[Tensor, States]:
+        """The states of all steps, and those to go on with: h [layers, N, H]."""
+        outputs, left = super().forward(inputs, None if states is None else states[0])
+        return outputs, (left,)
 
     def _direction(self, inputs: Tensor, name: str) -> Tensor:
         parts = [getattr(self, f"{part}_{name}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]

@@ -14,7 +14,7 @@ from core.encode.text import FIRST
 from core.plan import Layer, Plan
 from core.plan_steps import left
 from models.networks.convolution import KNOWS_LENGTHS, BatchNorm, Conv, GlobalPool, GroupNorm, Residual, as_rows
-from models.networks.elman import Elman
+from models.networks.elman import Elman, States
 from models.networks.gru import Gru
 from models.networks.lengths import both_directions, inside
 
@@ -31,6 +31,7 @@ class Network(nn.Sequential):
     """Network input, images [N, H, W, C] or series [N, T, F] float or token ids [N, T] -> logits [N, classes].
 
     ``lengths`` [N]: how much of each sequence is real. A sample's logits are those that it has alone and unpadded.
+    A language model has a head at every step: token ids [N, T] -> logits [N, T, vocabulary] of what comes next.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -51,6 +52,20 @@ class Network(nn.Sequential):
                 lengths = left(layer, lengths)
         return value
 
+    def carry(self, tokens: Tensor, states: States | None = None) -> tuple[Tensor, States]:
+        """Of a language model, in evaluation mode: logits [N, T, vocabulary], and the states to go on with.
+
+        ``states`` are what the tokens before these left, null for none before.
+        """
+        value, after = tokens, states
+        for module in self:
+            if isinstance(module, (Elman, Gru, Lstm)):
+                value, after = module.carry(value, states)
+            else:
+                value = module(value)
+        assert after is not None
+        return value, after
+
 
 class Lstm(nn.LSTM):
     """``nn.LSTM`` that gives its states [N, T, H] only; those behind a sequence's end mean nothing."""
@@ -60,6 +75,11 @@ class Lstm(nn.LSTM):
             return both_directions(self, inputs, lengths)
         states: Tensor = super().forward(inputs)[0]
         return states
+
+    def carry(self, inputs: Tensor, states: States | None) -> tuple[Tensor, States]:
+        """The states of all steps, and those to go on with: h and c, each [layers, N, H]."""
+        outputs, left = super().forward(inputs, None if states is None else (states[0], states[1]))
+        return outputs, left
 
 
 class Readout(nn.Module):
@@ -131,7 +151,7 @@ def _module(layer: Layer) -> nn.Module:
         case "rows":
             return nn.Flatten(2)
         case "dense":
-            return nn.Linear(layer.input[0], layer.output[0])
+            return nn.Linear(layer.input[-1], layer.output[-1])
         case "embedding":
             return _embedding(int(options["vocabulary"]), layer.output[1])
         case "elman" | "gru" | "lstm":

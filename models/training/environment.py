@@ -23,6 +23,11 @@ def prepare(seed: int, threads: int, device: torch.device) -> None:
     torch.manual_seed(seed)
 
 
+def seed_apart(seed: int, rank: int) -> None:
+    """Have a rank other than 0 draw numbers of its own, once its weights are those of all."""
+    torch.manual_seed(int(np.random.SeedSequence((seed, rank)).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+
+
 def generator_states(device: torch.device) -> dict[str, torch.Tensor]:
     """The generators that a training draws from (dropout, initialisation): torch's, of the CPU and the device."""
     states = {"torch": torch.get_rng_state()}
@@ -32,19 +37,21 @@ def generator_states(device: torch.device) -> dict[str, torch.Tensor]:
 
 
 def restore_generators(states: dict[str, torch.Tensor], device: torch.device) -> None:
-    """Put back what ``generator_states`` gave."""
-    torch.set_rng_state(states["torch"])
+    """Put back what ``generator_states`` gave; nothing, where a rank has none in the checkpoint."""
+    if "torch" in states:
+        torch.set_rng_state(states["torch"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
 
 
-def describe(threads: int, device: torch.device) -> dict[str, str]:
+def describe(threads: int, device: torch.device, devices: int = 1) -> dict[str, str]:
     """What must be equal for two runs, or the parts of one, to be equal in every bit."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "torch": str(torch.__version__),
         "threads": str(threads),
         "device": device.type,
+        "devices": str(devices),
         "hardware": name,
         "instructions": torch.backends.cpu.get_cpu_capability(),
     }

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 
@@ -9,6 +10,7 @@ from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.splits import Dataset
 from models.events import Checkpointed, Event, FirstStep, Metrics, Paused, Started, StopStep
+from models.training.ranks import Ranks, Team
 from models.training.run import Run
 from models.training.start import Start
 
@@ -29,6 +31,7 @@ def fit(
     start: Start | None = None,
     threads: int,
     device: str = "cpu",
+    devices: int = 1,
     stop_step: int | None = None,
     pause: Callable[[], bool] = never,
     due: Callable[[], bool] = never,
@@ -37,13 +40,29 @@ def fit(
 
     It seeds torch, NumPy and ``random`` and sets torch's threads for the whole process. ``pause`` is asked after every
     step; ``due`` at the end of every epoch and every ``log_every`` steps (at most 100): true gives a checkpoint there.
+    ``devices`` of this kind train together, each in a process of its own; on a CPU these share the threads.
     ``start`` takes the place of random weights, also in what a resumed training must have begun with.
     ``stop_step`` is what an earlier attempt of a run limited by seconds announced (the clock is read for that only).
 
     Raises PlanError and ValueError for what cannot be trained, Diverged when a loss is not finite.
     """
-    run = Run(spec, dataset, threads, torch.device(device), start)
-    reason = run.restore(resume) if resume is not None else None
+
+    def make(ranks: Ranks | None) -> Run:
+        run = Run(spec, dataset, threads, torch.device(device), start, ranks)
+        if resume is not None:
+            run.restore(resume)
+        run.network.train()
+        return run
+
+    if devices == 1:
+        yield from _train(make(None), stop_step, pause, due)
+        return
+    with contextlib.closing(Team(devices, torch.device(device), make)) as team:
+        yield from _train(make(team), stop_step, pause, due)
+
+
+def _train(run: Run, stop_step: int | None, pause: Callable[[], bool], due: Callable[[], bool]) -> Iterator[Event]:
+    """From the step at which a run is to its end."""
     rules, progress = run.rules, run.progress
     limit, seconds = run.total_steps, None
     if rules.seconds is not None:
@@ -55,15 +74,15 @@ def fit(
         epochs=rules.epoch_limit,
         steps_per_epoch=run.steps_per_epoch,
         plan=run.plan,
-        threads=threads,
-        device=device,
-        exact=reason is None,
-        reason=reason,
+        threads=run.threads,
+        device=run.device.type,
+        devices=run.devices,
+        exact=run.inexact is None,
+        reason=run.inexact,
     )
     limited_by = "epochs" if rules.epoch_limit is not None else "steps" if rules.steps is not None else "seconds"
     stride = min(rules.log_every, _CHECKPOINT_STRIDE)
     began, first = time.monotonic() - progress.seconds if seconds is not None else 0.0, True
-    run.network.train()
     stopped = progress.stopped is not None
     while not stopped:
         rate = run.step()

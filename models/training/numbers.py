@@ -27,7 +27,7 @@ _PICTURED = 3
 """Of what a window sees, the last rows are shown: so many times as many as are foretold."""
 
 
-class Regression(Objective):
+class Regression(Objective[Held]):
     """Outputs and targets are scaled numbers [N, targets]; the number beside the loss is the summed absolute error."""
 
     def __init__(self, rules: Hyperparameters, preprocessing: Preprocessing, train: Held) -> None:

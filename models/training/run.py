@@ -2,11 +2,12 @@
 
 import contextlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core import plan, plan_task
@@ -14,43 +15,37 @@ from core.environment import differences
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint
 from models.data.augment import Augmentation
+from models.data.corpus import Corpus
 from models.data.held import place
 from models.data.resident import Resident
 from models.data.splits import Dataset, preprocessing, split
 from models.events import Diverged, Finished
 from models.networks import build
-from models.training import environment, objective, optim, schedule
+from models.training import batch_norm, environment, objective, optim, schedule
 from models.training.identity import identity
 from models.training.progress import Progress
+from models.training.ranks import Ranks, Team, apart, joined
 from models.training.shares import Shares
 from models.training.start import Start
-
-
-@dataclass
-class Sums:
-    """Of training, since it was last logged: on the device, read only when it is logged.
-
-    ``reported`` is the objective's second number, e.g. how many samples were right.
-    """
-
-    loss: Tensor
-    weight: Tensor
-    reported: Tensor
-
-    @classmethod
-    def zero(cls, device: torch.device) -> "Sums":
-        """Nothing summed yet."""
-        loss, weight, reported = torch.zeros((3,), dtype=torch.float64, device=device)
-        return cls(loss, weight, reported)
+from models.training.sums import Sums
 
 
 class Run:
     """A seeded training at step ``progress.step``; nothing in it depends on time."""
 
     def __init__(
-        self, spec: TrainSpec, dataset: Dataset, threads: int, device: torch.device, start: Start | None = None
+        self,
+        spec: TrainSpec,
+        dataset: Dataset,
+        threads: int,
+        device: torch.device,
+        start: Start | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        environment.prepare(spec.seed, threads, device)
+        self.ranks, self.team = ranks, ranks if isinstance(ranks, Team) else None
+        self.devices, device = (1, device) if ranks is None else (ranks.count, ranks.device)
+        own_threads = max(1, threads // self.devices)
+        environment.prepare(spec.seed, own_threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
         self.preprocessing = preprocessing(splits.train, spec, dataset)
@@ -67,15 +62,19 @@ class Run:
         if start is not None:
             start.put_into(self.network)
         self.network.to(device)
+        if ranks is not None and ranks.rank:
+            environment.seed_apart(spec.seed, ranks.rank)
         self._started_from = None if start is None else start.identity
         self.optimizer = optim.make(self.rules.optimizer, self.network)
         self.progress, self.sums = Progress(), Sums.zero(device)
+        self.inexact: str | None = None
         self.best_weights: dict[str, Tensor] = {}
         self.objective = objective.make(spec, dataset.sample, self.preprocessing, self.train)
         self.monitor = plan_task.monitor(self.rules, dataset.sample.task)
         samples = self.rules.samples_per_batch
         self.micro_batch = samples or plan.FULL_BATCH_CHUNK
-        self.shares = Shares(self.network, self.plan, self.micro_batch, threads, device)
+        part = math.ceil(self.micro_batch / self.devices)
+        self.shares = Shares(self.network, self.plan, part, own_threads, device)
         self.samples_per_step = len(self.train) if samples is None else samples * self.rules.accumulate
         self.steps_per_epoch = math.ceil(len(self.train) / self.samples_per_step)
         self.total_steps = self.rules.steps
@@ -83,7 +82,7 @@ class Run:
             self.total_steps = self.rules.epoch_limit * self.steps_per_epoch
         self._order = self.train.order(spec.seed, 0, self.samples_per_step)
         self._order_epoch = 0
-        self._check_single_samples()
+        batch_norm.check(self.plan, len(self.train), self.samples_per_step, self.micro_batch, self.devices)
 
     @property
     def rate(self) -> float:
@@ -93,6 +92,8 @@ class Run:
 
     def step(self) -> float:
         """One update of the weights; gives the learning rate that it used."""
+        if self.team is not None:
+            self.team.tell("step")
         rate = self.rate
         optim.set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
@@ -103,12 +104,20 @@ class Run:
         score = partial(self._score, weight=weight)
         parts = zip(*(torch.split(whole, self.micro_batch) for whole in (indices, targets)), strict=True)
         for number, (part, wanted) in enumerate(parts):
+            first = number * self.micro_batch
+            if self.ranks is not None:
+                first += self.ranks.offset(len(part))
+                part, wanted = self.ranks.part(part), self.ranks.part(wanted)
+                if not len(part):
+                    continue
             inputs, lengths = self.train.batch(part)
             if self.augmentation is not None:
-                inputs = self.augmentation(inputs, self.progress.step, number * self.micro_batch, lengths)
+                inputs = self.augmentation(inputs, self.progress.step, first, lengths)
             for loss, reported in self.shares.backward(score, inputs, lengths, wanted):
                 self.sums.loss += loss
                 self.sums.reported += reported
+        if self.ranks is not None:
+            self.ranks.add_up(self.shares.parameters)
         self.sums.weight += weight
         if self.rules.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.rules.clip_norm)
@@ -129,18 +138,28 @@ class Run:
 
     def read_sums(self) -> dict[str, float]:
         """Mean training loss, and what else the objective reports, since the last call."""
-        values = {
-            "train_loss": self.checked_loss() or 0.0,
-            **self.objective.reported(self.sums.reported.item(), self.progress.logged),
-        }
-        self.sums, self.progress.logged = Sums.zero(self.device), 0
+        loss, reported = self._totals()
+        values = {"train_loss": self._checked(loss), **self.objective.reported(reported, self.progress.logged)}
+        self.progress.logged = 0
+        self.forget_sums()
+        if self.team is not None:
+            self.team.tell("forget_sums")
         return values
 
-    def checked_loss(self) -> float | None:
-        """Mean training loss since it was last read, null if no step was made; Diverged if it is not finite."""
-        if not self.progress.logged:
-            return None
-        loss = (self.sums.loss / self.sums.weight).item()
+    def forget_sums(self) -> None:
+        """Begin to sum anew."""
+        self.sums.forget()
+
+    def _totals(self) -> tuple[float, float]:
+        """Summed training loss, and what else is reported, of all ranks since they were last read."""
+        loss, reported = self.sums.loss.item(), self.sums.reported.item()
+        for own in [] if self.team is None else self.team.ask("own_state"):
+            loss, reported = loss + float(own["sums/loss"]), reported + float(own["sums/reported"])
+        return loss, reported
+
+    def _checked(self, summed: float) -> float:
+        """The mean of a summed training loss; Diverged if it is not finite."""
+        loss = summed / self.sums.weight.item()
         if not math.isfinite(loss):
             raise Diverged(self.progress.step, "train_loss", loss)
         return loss
@@ -156,15 +175,20 @@ class Run:
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the next step depends on, as copies."""
-        self.checked_loss()
+        if self.progress.logged:
+            self._checked(self._totals()[0])
         state = {f"optimizer/{key}": value for key, value in optim.tensors(self.optimizer, self.network).items()}
-        state |= {f"generator/{key}": value for key, value in environment.generator_states(self.device).items()}
-        state |= {
-            f"sums/{name}": getattr(self.sums, name).to("cpu", copy=True) for name in ("loss", "weight", "reported")
-        }
+        states = [self.own_state(), *([] if self.team is None else self.team.ask("own_state"))]
+        state |= joined(states)
         if self.progress.best_step != self.progress.step:
             state |= {f"best/{key}": value for key, value in _copy(self.best_weights).items()}
         return Checkpoint(_copy(self.network.state_dict()), state, self.manifest())
+
+    def own_state(self) -> dict[str, NDArray[Any]]:
+        """What a checkpoint needs of this rank alone: its random generators, its sums."""
+        own = {f"generator/{key}": value for key, value in environment.generator_states(self.device).items()}
+        own |= {f"sums/{name}": getattr(self.sums, name) for name in ("loss", "weight", "reported")}
+        return {key: value.to("cpu", copy=True).numpy() for key, value in own.items()}
 
     def manifest(self) -> dict[str, Any]:
         """What a checkpoint says about itself."""
@@ -173,26 +197,28 @@ class Run:
             "epoch": self.progress.epoch,
             "progress": self.progress.as_dict(),
             "training": self._identity(),
-            "environment": environment.describe(self.threads, self.device),
+            "environment": environment.describe(self.threads, self.device, self.devices),
         }
 
-    def restore(self, checkpoint: Checkpoint) -> str | None:
-        """Go back to a checkpoint; the reason if bits may differ from then on. ValueError: it is another training's."""
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to a checkpoint; ``inexact`` says if bits may differ. ValueError: it is another training's."""
         if checkpoint.manifest["training"] != self._identity():
             raise ValueError("the checkpoint belongs to another training: its spec or its data set is not this one's")
         groups: dict[str, dict[str, Tensor]] = {"optimizer": {}, "generator": {}, "sums": {}, "best": {}}
-        for key, value in checkpoint.state.items():
+        rank = 0 if self.ranks is None else self.ranks.rank
+        for key, value in apart(checkpoint.state, rank, self.devices).items():
             group, name = key.split("/", 1)
             groups[group][name] = value
         self.network.load_state_dict(checkpoint.weights)
         optim.restore(self.optimizer, self.network, groups["optimizer"])
         environment.restore_generators(groups["generator"], self.device)
-        self.sums = Sums(**{name: value.to(self.device, copy=True) for name, value in groups["sums"].items()})
+        for name, value in groups["sums"].items():
+            getattr(self.sums, name).copy_(value)
         self.progress = Progress.from_dict(checkpoint.manifest["progress"])
         if self.progress.best:
             self.best_weights = _copy(groups["best"] or checkpoint.weights)
-        now = environment.describe(self.threads, self.device)
-        return "; ".join(differences(checkpoint.manifest["environment"], now)) or None
+        now = environment.describe(self.threads, self.device, self.devices)
+        self.inexact = "; ".join(differences(checkpoint.manifest["environment"], now)) or None
 
     def finish(self) -> Finished:
         """Choose the best weights and read the test split, once."""
@@ -219,9 +245,9 @@ class Run:
         )
 
     def _next_indices(self) -> Tensor:
-        """The samples of the next step; a full batch needs no shuffling."""
+        """The samples of the next step; a full batch needs no shuffling, but windows begin elsewhere each time."""
         epoch, position = divmod(self.progress.step, self.steps_per_epoch)
-        if epoch != self._order_epoch and self.steps_per_epoch > 1:
+        if epoch != self._order_epoch and (self.steps_per_epoch > 1 or isinstance(self.train, Corpus)):
             self._order = self.train.order(self.spec.seed, epoch, self.samples_per_step)
             self._order_epoch = epoch
         start = position * self.samples_per_step
@@ -231,15 +257,6 @@ class Run:
         if self.rules.precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=self.shares.count == 1)
-
-    def _check_single_samples(self) -> None:
-        """A last batch of one sample cannot pass a batch normalisation of one place: say so before, not in an hour."""
-        last = len(self.train) % self.samples_per_step or self.samples_per_step
-        if last % self.micro_batch == 1 and self.plan.least_batch == 2:
-            raise ValueError(
-                f"the last batch of an epoch would have a single sample ({len(self.train)} to train on), which batch "
-                'normalisation of a single place cannot use; change batch_size, or use norm "group"'
-            )
 
     def _identity(self) -> str:
         samples = [len(self.train), len(self.validation)]

@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.data.held import Held
+from models.networks import Network
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,11 @@ class Tested:
     forecasts: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Objective(ABC):
+S = TypeVar("S")
+"""The splits that an objective judges."""
+
+
+class Objective(ABC, Generic[S]):
     """Outputs are those of the network in fp32, targets those of a split on the device."""
 
     @abstractmethod
@@ -36,9 +40,9 @@ class Objective(ABC):
         """Metrics of the training split beside ``train_loss``, of the second number summed over so many samples."""
 
     @abstractmethod
-    def scores(self, network: nn.Module, split: Held) -> dict[str, float]:
+    def scores(self, network: Network, split: S) -> dict[str, float]:
         """``loss`` and the other scores of a split, in evaluation mode."""
 
     @abstractmethod
-    def tested(self, network: nn.Module, split: Held) -> Tested:
+    def tested(self, network: Network, split: S) -> Tested:
         """All that is told of the test split."""

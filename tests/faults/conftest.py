@@ -1,10 +1,6 @@
 """What the fault tests share: the undisturbed run, a service for a whole module, and the database without a service."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import long_job
@@ -14,7 +10,6 @@ from sqlalchemy import delete
 from core import fleet, ids
 from core.catalog import datasets
 from core.db import Database
-from core.encode import digits
 from core.tables import Job, Worker
 from migrations.upgrade import upgrade
 
@@ -22,13 +17,7 @@ from migrations.upgrade import upgrade
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the long job's weights are when nothing happens, from a process of its own."""
-    dataset = tmp_path_factory.mktemp("undisturbed") / "digits.safetensors"
-    dataset.write_bytes(digits.build())
-    script = Path(__file__).with_name("undisturbed.py")
-    command = [sys.executable, str(script), str(dataset), json.dumps(long_job.SPEC)]
-    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=120)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return long_job.undisturbed(tmp_path_factory.mktemp("undisturbed"), long_job.SPEC)
 
 
 @pytest.fixture(scope="module")

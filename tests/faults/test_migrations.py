@@ -24,4 +24,4 @@ def test_two_at_once(database_url: str, tmp_path: Path) -> None:
     current = is_current(database)
     database.close()
     assert current
-    assert built_in == [("digits", 1), ("digits-rows", 1)]
+    assert built_in == [("digits", 1), ("digits-rows", 1), ("languages", 1)]

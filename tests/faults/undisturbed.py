@@ -19,9 +19,9 @@ from models.data import splits
 def main() -> None:
     """Print {"last": ..., "best": ..., "steps": ...}."""
     dataset = splits.load(Path(sys.argv[1]))
-    spec = TrainJob.model_validate_json(sys.argv[2]).training
+    job = TrainJob.model_validate_json(sys.argv[2])
     found: dict[str, object] = {}
-    for event in training.fit(spec, dataset, threads=1):
+    for event in training.fit(job.training, dataset, threads=job.devices, devices=job.devices):
         if isinstance(event, events.Checkpointed):
             found["last"] = _sha256(event.checkpoint.weights)
         elif isinstance(event, events.Finished):

@@ -39,6 +39,7 @@ def test_the_seed_network_is_known_before_it_is_queued(api: Any) -> None:
     assert memory["training_bytes"] + memory["dataset_bytes"] == memory["total_bytes"]
     assert memory["parts"]["weights"] == 4 * 225_034 == memory["parts"]["gradients"]
     assert memory["parts"]["optimizer"] == 2 * 4 * 225_034
+    assert memory["parts"]["ranks"] == 0
     assert jobs_of(api) == before
     job = api.http.post("/v1/jobs", json=CNN).json()
     same = ("parameters", "layers", "flops_per_sample", "dataset")

@@ -230,7 +230,11 @@ def test_an_alias_moves_only_for_who_has_seen_it_and_goes_back_in_one_call(api: 
     moved = put(2, **{"If-Match": tag})
     assert (moved.status_code, serves()) == (200, 2)
     assert put(1, **{"If-Match": tag}).status_code == 412
-    back = api.http.post(f"{url}/rollback", json={"reason": "worse"})
+    once = {"Idempotency-Key": name}  # whoever lost the first answer asks again, and does not go forward with it
+    api.http.post(f"{url}/rollback", json={"reason": "worse"}, headers=once)
+    back = api.http.post(f"{url}/rollback", json={"reason": "worse"}, headers=once)
+    other = api.http.post(f"{url}/rollback", json={"reason": "better"}, headers=once)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
     assert (back.status_code, back.json()["version"], serves()) == (200, 1, 1)
     assert api.http.get(f"/v1/models/{name}").json()["serves"] == 1
 

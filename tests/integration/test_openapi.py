@@ -58,6 +58,11 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "415",
 include-name = ["POST /v1/datasets", "PUT /v1/datasets/{{dataset}}"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "422"]
 
+# A job must have succeeded, and an alias must have been elsewhere; a key may have been used for another one.
+[[operations]]
+include-name = ["POST /v1/jobs/{{job_id}}/replay", "POST /v1/models/{{name}}/aliases/{{alias}}/rollback"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
+
 # Only a version that is named, and that nothing was made from, is deleted.
 [[operations]]
 include-name = "DELETE /v1/datasets/{{dataset}}"

@@ -97,9 +97,16 @@ def interrupted(dataset: Dataset, start: Start, step: int) -> Checkpoint:
 
 def test_weights_of_another_network_are_refused(parity: Dataset, trained: dict[str, Tensor]) -> None:
     less = {name: value for name, value in trained.items() if name != "0.weight"}
-    for start in (Start(trained, keep_head=True), Start(less, keep_head=False)):
-        with pytest.raises(ValueError, match="another network"):
-            Run(spec_of(), parity, 1, CPU, start)
+    with pytest.raises(ValueError, match="another network"):
+        Run(spec_of(), parity, 1, CPU, Start(less, keep_head=False))
+
+
+def test_a_head_of_another_size_is_not_kept(parity: Dataset, trained: dict[str, Tensor]) -> None:
+    run, random = Run(spec_of(), parity, 1, CPU, Start(trained, keep_head=True)), Run(spec_of(), parity, 1, CPU)
+    started, untrained = run.network.state_dict(), random.network.state_dict()
+    assert torch.equal(started["0.weight"], trained["0.weight"])
+    head = next(name for name in reversed(untrained) if name.endswith("weight"))
+    assert torch.equal(started[head], untrained[head])
 
 
 def test_a_file_that_holds_no_weights_is_named(tmp_path: Any) -> None:

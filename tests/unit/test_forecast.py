@@ -47,7 +47,7 @@ def test_windows_are_those_that_a_loop_would_cut(normalise: str | None, targets:
     dataset, asked = table(targets=targets), spec(normalise=normalise)
     splits = split(dataset, asked)
     made = preprocessing(splits.train, asked, dataset)
-    placed = place(splits, made, torch.device("cpu"))
+    placed = place(splits, made, torch.device("cpu"), None)
     rows = np.concatenate([dataset.train.inputs, dataset.test.inputs])
     places, borders = [NAMES.index(name) for name in targets], [0, 108, 120, 160]
     for held, first, last in zip((placed.train, placed.validation, placed.test()), borders, borders[1:], strict=False):
@@ -69,7 +69,7 @@ def test_a_naive_forecast_longer_than_a_season_repeats_it() -> None:
     dataset, asked = table(), spec(season=2)
     splits = split(dataset, asked)
     made = preprocessing(splits.train, asked, dataset)
-    held = place(splits, made, torch.device("cpu")).test()
+    held = place(splits, made, torch.device("cpu"), None).test()
     assert isinstance(held, Windows) and made.targets is not None
     first = dataset.train.inputs[-12:]
     restored = made.targets.restore(held.naive(2)[:1].numpy(), first[None])[0, :, 0]

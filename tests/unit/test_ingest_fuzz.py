@@ -19,6 +19,7 @@ GENERATOR = np.random.default_rng(11)
 TARGETS = np.arange(20) % 3
 ROWS = "".join(f'{"ab"[number % 2]},"text ""{number}"""\r\n' for number in range(20))
 SERIES = "".join(f"{number % 2},{number}.5,1e{number}\n" for number in range(20))
+HOURS = "".join(f"2024-01-01 {number:02d}:00,{number}.5,1e{number}\n" for number in range(20))
 CONTAINERS: dict[str, Files] = {
     "zip": {"a.zip": packed_zip({**folders(3), "cat/x.jpg": picture(9, form="JPEG")})},
     "tar.gz": {"a.tar.gz": packed_tar(folders(3))},
@@ -46,6 +47,7 @@ CONTAINERS: dict[str, Files] = {
         }
         for form in ("wav", "flac", "ogg", "mp3")
     },
+    "table": {"a.csv": b"date,load,heat\n" + HOURS.encode()},
     "lines": {"a.txt": b"one\ntwo\n", "b.txt": b"three\nfour\n"},
 }
 
@@ -84,10 +86,14 @@ def read_or_refused(files: Files, **options: object) -> None:
     except Refused as refused:
         assert str(refused)
     else:
-        assert len(result.classes) > 1
         assert result.ingested.splits.keys() >= {"train", "test"}
+        task = result.ingested.manifest["task"]
+        assert (len(result.classes) > 1) == (task == "classification")
         for split in result.ingested.splits:
-            assert result.tensors[f"{split}.targets"].max() < len(result.classes)
+            if task == "classification":
+                assert result.tensors[f"{split}.targets"].max() < len(result.classes)
+            else:
+                assert np.isfinite(result.tensors[f"{split}.{'rows' if task == 'forecast' else 'targets'}"]).all()
         inputs = result.tensors.get("train.inputs")
         assert inputs is None or np.isfinite(inputs).all()
 
@@ -99,7 +105,9 @@ def test_damaged_files_are_read_or_refused(container: str, seed: int) -> None:
     chance = random.Random(seed)
     files = CONTAINERS[container]
     chosen = set(chance.sample(sorted(files), chance.randint(1, min(3, len(files)))))
-    read_or_refused({name: damaged(data, chance) if name in chosen else data for name, data in files.items()})
+    options = chance.choice([{}, {}, {"task": "regression"}, {"task": "forecast"}, {"missing": "interpolate"}])
+    whole = {name: damaged(data, chance) if name in chosen else data for name, data in files.items()}
+    read_or_refused(whole, **options)
 
 
 @settings(max_examples=100, deadline=None)

@@ -29,6 +29,15 @@ def uploads(name: str) -> list[Upload]:
     return [Upload(path.name, path) for path in sorted((DATA / name).iterdir())]
 
 
+def test_a_whole_text_is_a_corpus_as_it_lies_there(tmp_path: Path) -> None:
+    result = ingested_files(uploads("tiny-shakespeare"), tmp_path)
+    assert result.ingested.manifest["kind"] == "corpus" and result.ingested.manifest["task"] == "language"
+    assert result.ingested.splits == {"train": 1_003_855, "test": 111_539}
+    text = result.findings["text"]
+    assert text["train"] == {"characters": 1_003_855, "distinct_characters": 65, "lines": 35_526}
+    assert text["train"]["lines"] + text["test"]["lines"] == 40_000 + 1  # the cut is in the middle of a line
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_a_public_set_is_read_as_it_is(name: str, tmp_path: Path) -> None:
     kind, shape, splits, classes = SETS[name]

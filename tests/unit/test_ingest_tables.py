@@ -218,8 +218,9 @@ def test_a_file_per_class_with_a_sample_per_line() -> None:
         )
         assert any("a sample per line" in note for note in result.findings["notes"])
         assert result.findings["ignored_files"] == ["names/README.txt"]
-    refused({"input.txt": b"to be\nor not to be\n"}, r"input\.txt alone is no set of classes")
-    refused({"A_TRAIN.txt": b"1 2\n", "A_TEST.txt": b"1 2\n"}, r"A_TEST\.txt is named for a split, not for a class")
+    refused({"input.txt": b"to be\nor not to be\n"}, r"input\.txt alone is no set of classes", kind="text")
+    splits = {"A_TRAIN.txt": b"1 2\n", "A_TEST.txt": b"1 2\n"}
+    refused(splits, r"A_TEST\.txt is named for a split, not for a class", kind="text")
     split = {f"{split}/{name}.txt": b"one\ntwo\nthree\n" for split in ("train", "test") for name in "ab"}
     assert ingested({"a.zip": packed_zip(split)}).ingested.splits == {"train": 6, "test": 6}
 

@@ -135,7 +135,7 @@ def test_a_mapped_split_is_cut_and_read_like_an_array(files: dict[str, Path], tm
 def test_a_worker_child_does_as_its_task_says(in_memory: bool, digits_path: Path, tmp_path: Path) -> None:
     spec = TrainSpec.model_validate({"network": CNN, "data": {"resize": [10, 10]}, "hyperparameters": {"steps": 5}})
     task = {"scratch": str(tmp_path), "spec": spec.model_dump(mode="json"), "dataset": str(digits_path), "threads": 1}
-    task |= {"in_memory": in_memory, "device": "cpu", "checkpoint_seconds": 1e9}
+    task |= {"in_memory": in_memory, "device": "cpu", "devices": 1, "checkpoint_seconds": 1e9}
     task |= {"resume": [], "start": None, "stop_step": None}
     said: list[dict[str, Any]] = []
     train.run(task, SimpleNamespace(pausing=False, storing=False), lambda **message: said.append(message))  # type: ignore[arg-type]

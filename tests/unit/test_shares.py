@@ -43,7 +43,7 @@ def test_the_gradient_is_that_of_the_whole_batch(
     assert (alone.shares.count, shared.shares.count) == (1, 3)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-7)
     assert [gradient.stride() for gradient in found] == [weight.stride() for weight in shared.network.parameters()]
-    assert shared.sums.correct.item() == alone.sums.correct.item()
+    assert shared.sums.reported.item() == alone.sums.reported.item()
     assert shared.sums.loss.item() == pytest.approx(alone.sums.loss.item(), rel=1e-6)
     assert shared.sums.weight.item() == alone.sums.weight.item()
 
@@ -72,7 +72,7 @@ def test_a_large_share_of_a_cnn_goes_in_pieces(few_digits: Dataset, threads: int
     pieces, found = gradients(few_digits, spec, threads)
     wanted = [parameter.grad for parameter in whole.network.parameters() if parameter.grad is not None]
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-7)
-    assert pieces.sums.correct.item() == whole.sums.correct.item()
+    assert pieces.sums.reported.item() == whole.sums.reported.item()
     assert pieces.sums.loss.item() == pytest.approx(whole.sums.loss.item(), rel=1e-6)
 
 

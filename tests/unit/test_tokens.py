@@ -32,6 +32,24 @@ def test_the_vocabulary_is_by_frequency_and_ties_are_by_code_point() -> None:
     assert tokens_of(["zz", "cabb", "bé\U0001f600ca"], size=7) == tokens
 
 
+def test_spaced_words_put_together_are_the_text_again() -> None:
+    text = "To be, or not\n\n  to be\t- that's it."
+    tokens = tokens_of([text], "word", max_length=None, spaced=True)
+    assert {" be", ",", " or", "\n", "'", " ", "\t"} <= set(tokens.vocabulary)
+    assert b"".join(tokens.piece(one) for one in ids(tokens, text)).decode() == text
+    assert tokens.unknown_bytes("To bé or") == len(" bé".encode()) and tokens.piece(UNKNOWN) == b""
+
+
+@given(st.text(), st.sampled_from(["char", "word", "byte"]))
+def test_what_is_known_is_never_lost(text: str, unit: str) -> None:
+    tokens = tokens_of([text], unit, size=10_000, max_length=None, spaced=True, nfc=False)
+    whole = text.encode(errors="replace")
+    if unit != "byte" and whole != text.encode(errors="surrogatepass"):
+        return  # a lone surrogate has no bytes
+    found = b"".join(tokens.piece(one) for one in ids(tokens, text))
+    assert found == whole
+
+
 def test_words_are_runs_of_letters_and_single_signs() -> None:
     tokens = tokens_of(["Don't go,  naïve 42nd!"], "word")
     assert sorted(tokens.vocabulary) == sorted(["Don", "'", "t", "go", ",", "naïve", "42nd", "!"])

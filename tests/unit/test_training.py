@@ -65,7 +65,7 @@ def first_batch(spec: TrainSpec, dataset: Dataset) -> tuple[Run, Tensor, Tensor]
 def test_the_events_of_a_short_run(few_digits: Dataset) -> None:
     events = train(spec_of(epochs=2, batch_size=50, log_every=2), few_digits)
     (started,) = of_type(events, Started)
-    assert events[0] == Started(0, 0, 6, 2, 3, started.plan, 1, "cpu", True, None)
+    assert events[0] == Started(0, 0, 6, 2, 3, started.plan, 1, "cpu", 1, True, None)
     assert started.plan.parameters == 426
     assert [type(event) for event in events[1:]] == [
         *(FirstStep, Metrics, Metrics, Metrics, Metrics, Checkpointed, Finished)

@@ -67,6 +67,7 @@ interface AnyJob {
   model: string | null;
   model_version: number | null;
   device: string;
+  devices: number;
   priority: number;
   metadata: Record<string, string>;
   checkpoint_seconds: number;

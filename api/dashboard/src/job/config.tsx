@@ -43,7 +43,7 @@ export function Config({ job }: { job: Training }) {
   const run: [string, string][] = [
     ...flat(job.fine_tune_from, "fine_tune_from"),
     ["seed", String(job.seed)],
-    ["device", job.device],
+    ["device", job.devices === 1 ? job.device : `${job.devices} × ${job.device}`],
     ["priority", String(job.priority)],
     ["checkpoint_seconds", String(job.checkpoint_seconds)],
     ["max_attempts", String(job.max_attempts)],

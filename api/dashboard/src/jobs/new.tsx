@@ -56,6 +56,7 @@ export function NewJobPage() {
   // Of what kind the chosen one is, though it may be an old version or beyond the first page of the list.
   const one = useResource<Dataset>(value.dataset ? `/v1/datasets/${encodeURIComponent(value.dataset)}` : null).data;
   const kind = one?.kind ?? "image";
+  const lengths = one?.lengths ?? null;
   const { at, elsewhere } = byField(problem.value);
   const set = (name: keyof Draft) => (text: string) => {
     draft.value = { ...draft.value, [name]: text };
@@ -71,7 +72,7 @@ export function NewJobPage() {
     if (busy.value) return;
     busy.value = true;
     problem.value = null;
-    const request = body(draft.value, kind);
+    const request = body(draft.value, kind, lengths);
     try {
       const headers = { "idempotency-key": keyFor(JSON.stringify(request)) };
       const answer = await call<Job>("/v1/jobs", { method: "POST", json: request, headers });
@@ -108,8 +109,8 @@ export function NewJobPage() {
             ) : null}
             {value.family === "cnn" ? (
               <>
-                <Field label="Channels" hint="One number a stage: 3×3 convolution, then pooling." {...field("channels")} />
-                <Field label="Resize to" hint="Pixels a side. Empty: as the data is." {...field("resize")} />
+                <Field label="Channels" hint={`One number a stage: ${kernels(kind)} convolution, then pooling.`} {...field("channels")} />
+                {kind === "image" ? <Field label="Resize to" hint="Pixels a side. Empty: as the data is." {...field("resize")} /> : null}
               </>
             ) : (
               <>
@@ -144,7 +145,7 @@ export function NewJobPage() {
         </section>
         <aside class="panel" aria-label="The same as a command">
           <h2>The same from a shell</h2>
-          <Copy label="The same as a command" text={curl(body(value, kind), session.value?.keys_required ?? false)} />
+          <Copy label="The same as a command" text={curl(body(value, kind, lengths), session.value?.keys_required ?? false)} />
         </aside>
       </form>
     </>
@@ -158,12 +159,18 @@ const reads: Record<string, string> = {
   audio: "reads the recording moment by moment",
 };
 
-const wholes = { image: "looks at the image as a whole", audio: "looks at the spectrum as a whole" };
+const wholes: Record<string, string> = {
+  image: "looks at the image as a whole",
+  series: "looks for patterns along the series",
+  text: "looks for patterns along the text",
+  audio: "looks at the spectrum as a whole",
+};
 
-/** The families that can read data of this kind. */
+const kernels = (kind: string): string => (kind === "image" || kind === "audio" ? "3×3" : "3-step");
+
+/** The two families; both read data of every kind. */
 function Family({ kind, value, set }: { kind: string; value: string; set: (text: string) => void }) {
-  const recurrent = ["rnn", "Recurrent", reads[kind] ?? ""] as const;
-  const families = kind === "image" || kind === "audio" ? [["cnn", "Convolutional", wholes[kind]] as const, recurrent] : [recurrent];
+  const families = [["cnn", "Convolutional", wholes[kind] ?? ""], ["rnn", "Recurrent", reads[kind] ?? ""]] as const;
   return (
     <div class="family" role="radiogroup" aria-label="Family">
       {families.map(([name, label, hint]) => (

@@ -70,16 +70,21 @@ export function fitted(draft: Draft, dataset: Dataset, called: string = referenc
   };
 }
 
+/** Whether the network reads sequences of several lengths; a convolution then needs a pool over all of their steps. */
+export const varies = (kind: string, lengths: [number, number] | null): boolean =>
+  kind === "text" || (kind === "series" && lengths !== null);
+
 /** `kind` is that of the data set. */
-export function body(draft: Draft, kind: string): JsonObject {
+export function body(draft: Draft, kind: string, lengths: [number, number] | null): JsonObject {
+  const stages = draft.channels.split(/[\s,]+/).filter(Boolean).map((text) => ({ channels: number(text) }));
   const network: JsonObject =
     draft.family === "cnn"
-      ? { family: "cnn", stages: draft.channels.split(/[\s,]+/).filter(Boolean).map((text) => ({ channels: number(text) })) }
+      ? { family: "cnn", stages, ...(varies(kind, lengths) ? { global_pool: "max" } : {}) }
       : { family: "rnn", cell: draft.cell, ...present([["hidden", draft.hidden], ["layers", draft.layers]]) };
   const made: JsonObject = { dataset: draft.dataset };
   if (draft.model.trim()) made["model"] = draft.model.trim();
   made["network"] = network;
-  if (draft.family === "cnn" && draft.resize.trim()) {
+  if (draft.family === "cnn" && kind === "image" && draft.resize.trim()) {
     const sides = draft.resize.split(/[\s,x×]+/).filter(Boolean).map(number);
     made["data"] = { resize: sides.length === 1 ? [sides[0]!, sides[0]!] : sides };
   }
