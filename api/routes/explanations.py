@@ -10,11 +10,11 @@ from api import objects
 from api.answers import documented, json
 from api.deps import Caller, ServiceDep
 from api.serving import bodies, pictures
-from api.serving.document import OPERATION
+from api.serving.document import BODY, OPERATION
 from api.serving.explain import Question
-from core.errors import Invalid
+from core.errors import Conflict, Invalid
 from core.explain import Method, Parts
-from core.explain.players import MOST_PLAYERS, Baseline
+from core.explain.players import BASELINES, MOST_PLAYERS, Baseline
 from core.specs import NO_NUL
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -53,10 +53,9 @@ class ExplainQuery(BaseModel):
 
 
 def _body() -> dict[str, Any]:
-    content = dict(OPERATION["requestBody"]["content"])
-    schema = content["application/json"]["schema"]
-    inputs = {**schema["properties"]["inputs"], "maxItems": 1}
-    content["application/json"] = {"schema": {**schema, "properties": {"inputs": inputs}}}
+    properties: Any = BODY["properties"]
+    schema = {**BODY, "properties": {"inputs": {**properties["inputs"], "maxItems": 1}}}
+    content = {**OPERATION["requestBody"]["content"], "application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -83,11 +82,14 @@ async def explain(
     """Explain what a version says of one sample: which parts speak for its answer, and which against it."""
     kind = bodies.media_type(request.headers.get("content-type", ""))
     loaded = await service.predict.versions.get(caller.tenant, reference)
+    reads = loaded.version.preprocessing.kind
+    if reads not in BASELINES:
+        raise Conflict(f"a model that reads a {reads} gives no answer that could be explained part by part")
     data = await request.body()
     sample = await asyncio.to_thread(bodies.read, kind, data, loaded.version.preprocessing)
     if len(sample) != 1:
         raise Invalid(f"one sample is explained at a time, and here are {len(sample):,}", "#/inputs")
-    media = pictures.chosen(request.headers.get("accept", ""), loaded.version.preprocessing.kind)
+    media = pictures.chosen(request.headers.get("accept", ""), reads)
     explanation = await service.explain.answer(loaded, sample, query.question())
     service.counters.predictions.inc(explanation["samples"])
     if media is None:

@@ -47,7 +47,6 @@ class Explain:
 
         Raises:
             Invalid: the question does not suit the sample, or the explanation took too long.
-            Conflict: this kind of model cannot be explained.
             Overloaded: too many are under way.
         """
         if self._under_way >= MOST:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.encode import Preprocessing, image, ragged
-from core.errors import Conflict, Invalid
+from core.errors import Invalid
 
 MOST_PLAYERS = 256
 Baseline = Literal["zeros", "mean", "blur", "silence", "removed", "unknown"]
@@ -61,11 +61,9 @@ def divide(preprocessing: Preprocessing, sample: Samples, parts: Parts) -> Playe
 
     Raises:
         Invalid: what is asked for does not suit the sample; points at the query.
-        Conflict: nothing is known about how to cut what the model reads.
     """
     kind = preprocessing.kind
-    if kind not in BASELINES:
-        raise Conflict(f"a model that reads a {kind} gives no answer that could be explained part by part")
+    assert kind in BASELINES
     baseline = parts.baseline or BASELINES[kind][0]
     if baseline not in BASELINES[kind]:
         raise Invalid(f"the baseline of this model may be {' or '.join(BASELINES[kind])}", "#/query/baseline")

@@ -53,6 +53,8 @@ def divide(written: str, tokens: Tokens, parts: Parts, baseline: Baseline) -> Pl
 
 def _read(written: str, tokens: Tokens) -> str:
     """The beginning of a text that the model reads."""
+    if tokens.max_length is None:
+        return written
     if tokens.unit == "byte":
         return written.encode(errors="replace")[: tokens.max_length].decode(errors="ignore")
     if tokens.unit == "char":
