@@ -23,6 +23,7 @@ from api.objects.explanations import Explanation, Player
 from api.objects.jobs import (
     Checkpoint,
     Event,
+    Explain,
     Failure,
     Ingest,
     Job,
@@ -44,6 +45,7 @@ __all__ = [
     "DatasetRef",
     "Estimate",
     "Event",
+    "Explain",
     "Explanation",
     "Failure",
     "Foretold",

@@ -37,7 +37,7 @@ class Explanation(TypedDict):
     model: str
     model_version: int
     kind: str
-    method: Method
+    method: Method | Literal["integrated_gradients"]
     target: str
     output: float
     base_value: float

@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api import objects
-from api.serving.predict import probabilities
-from api.serving.versions import Loaded, Version
-from core.encode.targets import Targets
+from api.serving.versions import Loaded
 from core.errors import Invalid, Overloaded
-from core.explain import Explanation, Game, Method, Parts, Players, divide, explain
+from core.explain import Game, Method, Parts, answer, divide, explain
 
 AT_ONCE = 2
 MOST = 16
@@ -71,12 +69,21 @@ class Explain:
         players = divide(preprocessing, sample, question.parts)
 
         def outputs(samples: NDArray[Any]) -> NDArray[np.float64]:
-            return numbers(loaded, samples)
+            return answer.numbers(preprocessing, loaded.compute(samples), samples)
 
-        index = _index(loaded.version, question.target, outputs(sample)[0])
+        version = loaded.version
+        index = answer.chosen(preprocessing, version.classes, question.target, outputs(sample)[0])
         game = Game(players, lambda samples: outputs(samples)[:, index], check)
         found = explain(question.method, game, question.samples, question.seed)
-        return _express(loaded.version, sample, question, players, found, names(loaded.version)[index])
+        return {
+            "object": "explanation",
+            "model": version.model,
+            "model_version": version.number,
+            "method": question.method,
+            "target": answer.names(preprocessing, version.classes)[index],
+            "seed": question.seed,
+            **answer.express(preprocessing, sample, players, found),  # type: ignore[typeddict-item]  # as the worker does
+        }
 
     def _late(self, question: Question, done: int) -> Invalid:
         what, field = "samples", "samples"
@@ -93,54 +100,3 @@ class Explain:
         """End the threads; what is under way ends with its next batch."""
         self._stopping.set()
         self._executor.shutdown(wait=False, cancel_futures=True)
-
-
-def names(version: Version) -> tuple[str, ...]:
-    """What can be explained: the classes, or the numbers that are foretold."""
-    targets = version.preprocessing.targets
-    return tuple(version.classes) if targets is None else targets.names
-
-
-def numbers(loaded: Loaded, samples: NDArray[Any]) -> NDArray[np.float64]:
-    """Raw samples -> [N, names]: probabilities, or numbers in their own units, of a forecast the mean of its rows."""
-    targets: Targets | None = loaded.version.preprocessing.targets
-    outputs = loaded.compute(samples)
-    if targets is None:
-        return probabilities(outputs)
-    restored = targets.restore(outputs, samples)
-    means: NDArray[np.float64] = restored if targets.horizon is None else restored.mean(1)
-    return means
-
-
-def _index(version: Version, target: str | None, said: NDArray[np.float64]) -> int:
-    known = names(version)
-    if target is None:
-        return int(said.argmax()) if version.preprocessing.targets is None else 0
-    if target not in known:
-        some = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
-        raise Invalid(f"there is no {target!r} in what this model answers; it knows {some}", "#/query/target")
-    return known.index(target)
-
-
-def _express(
-    version: Version, sample: NDArray[Any], question: Question, players: Players, found: Explanation, target: str
-) -> objects.Explanation:
-    parts: Any = [{"value": value, **place} for value, place in zip(found.values.tolist(), players.places, strict=True)]
-    whole = sample[0]
-    return {
-        "object": "explanation",
-        "model": version.model,
-        "model_version": version.number,
-        "kind": version.preprocessing.kind,
-        "method": question.method,
-        "target": target,
-        "output": found.output,
-        "base_value": found.base,
-        "additivity_gap": found.additivity_gap,
-        "r2": found.r2,
-        "baseline": players.baseline,
-        "seed": question.seed,
-        "samples": found.samples,
-        "shape": [len(whole)] if isinstance(whole, str) else list(whole.shape),
-        "players": parts,
-    }

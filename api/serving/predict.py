@@ -23,6 +23,7 @@ from api.watch import CatalogWatch
 from core import log
 from core.db import Database
 from core.errors import EpochdError, Invalid, Overloaded
+from core.explain.answer import probabilities
 
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
@@ -154,15 +155,6 @@ def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Fo
 
 def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
     return [_prediction(version.classes, row, top) for row in probabilities(logits)]
-
-
-def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Softmax of each row."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    found: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return found
 
 
 def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:

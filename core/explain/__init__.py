@@ -6,7 +6,7 @@ torch and no HTTP: any function from samples to numbers can be explained.
 """
 
 from core.explain.game import Explanation, Game
-from core.explain.methods import METHODS, Method, explain
+from core.explain.methods import USUAL_SAMPLES, Method, explain
 from core.explain.players import Parts, Players, divide
 
-__all__ = ["METHODS", "Explanation", "Game", "Method", "Parts", "Players", "divide", "explain"]
+__all__ = ["USUAL_SAMPLES", "Explanation", "Game", "Method", "Parts", "Players", "divide", "explain"]
