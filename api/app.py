@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from api import VERSION, errors, openapi
 from api.edge import Edge
+from api.protocol import infer
 from api.routes import (
     aliases,
     checkpoints,
@@ -21,6 +22,7 @@ from api.routes import (
     keys,
     models,
     pages,
+    protocol,
     uploads,
     workers,
 )
@@ -41,6 +43,7 @@ ROUTERS = (
     workers,
     keys,
     health,
+    protocol,
 )
 
 
@@ -67,6 +70,9 @@ def create_app(settings: Settings) -> Edge:
     )
     app.state.service = service
     app.router.routes.append(Route(predict.PATH, service.predict, methods=["POST"], include_in_schema=False))
+    tensors = infer.Infer(service)
+    for path in (infer.PATH, infer.VERSION_PATH):
+        app.router.routes.append(Route(path, tensors, methods=["POST"], include_in_schema=False))
     for module in ROUTERS:
         app.include_router(module.router)
     app.router.routes.extend(pages.routes())

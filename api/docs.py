@@ -8,7 +8,8 @@ from api.html import element, table, text
 Document = dict[str, Any]
 INTRODUCTION = (
     "For tools there is <a href='/openapi.json'>/openapi.json</a>. Errors are problem+json (RFC 9457) with JSON "
-    "pointers into the request; lists are pages with a cursor; times are RFC 3339 in UTC."
+    "pointers into the request, on /v2 those of the Open Inference Protocol; lists are pages with a cursor; times are "
+    "RFC 3339 in UTC."
 )
 
 

@@ -1,4 +1,7 @@
-"""Every error as problem+json (RFC 9457): the one place where an error code becomes an HTTP status."""
+"""Every error as problem+json (RFC 9457): the one place where an error code becomes an HTTP status.
+
+On ``/v2`` they are what the Open Inference Protocol says, ``{"error": "..."}``.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -49,7 +52,7 @@ def problem(
 ) -> Response:
     """The answer for an error; ``found`` are (JSON pointer, sentence) pairs, ``more`` are further members."""
     status, title = STATUS[code]
-    body = {
+    body: dict[str, Any] = {
         "type": f"/problems/{code}",
         "title": title,
         "status": status,
@@ -60,12 +63,25 @@ def problem(
         "request_id": scope["state"]["request_id"],
         **(more or {}),
     }
+    media = MEDIA_TYPE
+    if is_protocol(scope["path"]):
+        status, body, media = protocol_status(status), {"error": detail}, "application/json"
     extra = {"Cache-Control": "no-store", **(headers or {})}
     if status == 401:
         extra["WWW-Authenticate"] = "Bearer"
     if status == 503:
         extra.setdefault("Retry-After", "1")
-    return Response(msgspec.json.encode(body), status, extra, MEDIA_TYPE)
+    return Response(msgspec.json.encode(body), status, extra, media)
+
+
+def is_protocol(path: str) -> bool:
+    """Whether a path (or a route's template) belongs to the Open Inference Protocol."""
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def protocol_status(status: int) -> int:
+    """The status of an error there: what cannot be right is a 400."""
+    return 400 if status == 422 else status
 
 
 def answer(scope: Scope, error: Exception) -> Response:

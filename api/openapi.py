@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 
 from api.answers import problems, without_null
 from api.auth import COOKIE
-from api.errors import STATUS, allowed_methods
+from api.errors import STATUS, allowed_methods, is_protocol
 from api.objects import Generation, Predictions
+from api.protocol import document as protocol
 from api.serving import document as predictions
 
 PROBLEM = {
@@ -38,7 +39,14 @@ SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key, ep_<id>_<secret>."},
     "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The dashboard's cookie."},
 }
-OPEN = {("get", "/livez"), ("get", "/readyz"), ("post", "/v1/session"), ("delete", "/v1/session")}
+OPEN = {
+    ("get", "/livez"),
+    ("get", "/readyz"),
+    ("get", "/v2/health/live"),
+    ("get", "/v2/health/ready"),
+    ("post", "/v1/session"),
+    ("delete", "/v1/session"),
+}
 """Operations that never ask who calls."""
 REQUEST_ID = {"description": "Names the request in the logs.", "schema": {"type": "string"}}
 METHODS = ("get", "head", "post", "put", "patch", "delete")
@@ -54,6 +62,7 @@ def install(app: FastAPI, *, keys_required: bool) -> None:
             answers = {one.__name__: TypeAdapter(one) for one in (Predictions, Generation)}
             schemas = {name: one.json_schema(ref_template=reference) for name, one in answers.items()}
             predictions.add(made, schemas)
+            protocol.add(made)
             app.openapi_schema = complete(made, keys_required)
         return app.openapi_schema
 
@@ -84,6 +93,8 @@ def complete(document: dict[str, Any], keys_required: bool) -> dict[str, Any]:
             if "requestBody" in operation:
                 codes.append("payload_too_large")
             _add(operation["responses"], codes)
+            if is_protocol(path):
+                operation["responses"] = protocol.refusals(operation["responses"])
             for response in operation["responses"].values():
                 response.setdefault("headers", {})["X-Request-ID"] = REQUEST_ID
                 if method == "head":
@@ -96,5 +107,5 @@ def _add(responses: dict[str, Any], codes: list[str]) -> None:
         known = responses.get(str(status), {})
         if "application/json" in known.get("content", {}):  # FastAPI's own idea of a 422
             known = {}
-        names = [name for name in (known.get("description"), response["description"]) if name]
+        names = dict.fromkeys(name for name in (known.get("description"), response["description"]) if name)
         responses[str(status)] = {**response, "description": ", ".join(names)}

@@ -70,6 +70,8 @@ class Samples:
     raw_bytes: int
     resized_bytes: int
     """0 where the samples keep their size."""
+    mappable: bool = True
+    """Whether they may stay on disk: a forecast's table and a corpus are always in memory."""
 
     @classmethod
     def of(
@@ -79,7 +81,8 @@ class Samples:
         # pixels are bytes; of a corpus a character is an id, and there is the text itself, whole and cut into splits
         value = {"image": 1, "corpus": 2 * BYTES}.get(kind, BYTES)
         resized = math.prod(resize) * shape[2] * value if resize is not None else 0
-        return cls(splits["train"], splits["test"], file_bytes, math.prod(shape) * value, resized)
+        raw = math.prod(shape) * value
+        return cls(splits["train"], splits["test"], file_bytes, raw, resized, kind != "corpus")
 
     @classmethod
     def of_windows(cls, windows: Mapping[str, int], outputs: int, file_bytes: int) -> "Samples":
@@ -89,7 +92,7 @@ class Samples:
         there is of a window.
         """
         held = windows["test"] * outputs * _OF_AN_OUTPUT // windows["train"]
-        return cls(windows["train"], windows["test"], 3 * file_bytes, held, 0)
+        return cls(windows["train"], windows["test"], 3 * file_bytes, held, 0, mappable=False)
 
 
 @dataclass(frozen=True)
@@ -156,10 +159,9 @@ def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None
     # The file as it is, the training split cut out of it, and a copy of each split in the network's size.
     copies = samples.train * samples.raw_bytes + (samples.train + samples.test) * samples.resized_bytes
     read = max(batch, evaluated) * (samples.raw_bytes + samples.resized_bytes)
-    held = samples.file_bytes + copies
     mapped = _MAPPED + _MAPPED_SAMPLE * (samples.train + samples.test) + read
     held = samples.file_bytes + devices * copies
-    return Memory(parts, held, held if plan.carries else devices * mapped)  # a corpus is always in memory
+    return Memory(parts, held, devices * mapped if samples.mappable else held)
 
 
 def largest_batch_size(fits: Callable[[int], bool], least: int = 1) -> int | None:

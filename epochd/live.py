@@ -70,7 +70,7 @@ class Run:
         return max(1, -(-self.step // self.steps_per_epoch))
 
     def words(self) -> str:
-        """The state in a few words: epoch, loss, accuracy (validation; training until there is one) or error."""
+        """The state in a few words: epoch, loss, accuracy (validation; training until there is one), bits or error."""
         if self.status not in ("running", "succeeded"):
             return self.status
         said = [f"epoch {self.epoch}/{self.epochs}" if self.epochs else f"epoch {self.epoch}"] if self.epoch else []
@@ -79,6 +79,9 @@ class Run:
         accuracy = self.values.get("validation_accuracy", self.values.get("train_accuracy"))
         if accuracy is not None:
             said.append(f"accuracy {accuracy:.1%}")
+        bits = self.values.get("validation_bits_per_character")
+        if bits is not None:
+            said.append(f"{bits:.3f} bits per character")
         error = self.values.get("validation_rmse")
         if error is not None:
             said.append(f"RMSE {error:.4g}")

@@ -14,12 +14,14 @@ from core.catalog.models import NewVersion
 from core.db import Database
 from core.encode import Preprocessing
 from core.jobs.submit import make_plan
-from core.specs import TrainJob
+from core.specs import TrainJob, TrainSpec
 from core.tables import Dataset, Job, Worker
+from models.data.splits import Dataset as Data
 from models.data.splits import load
 from models.events import Finished
 from models.export import export
 from models.networks import Network, build
+from models.training import fit
 
 METRICS = ("train_loss", "train_accuracy", "learning_rate")
 
@@ -135,3 +137,11 @@ class Player:
             path = Path(folder) / "digits.safetensors"
             blobs.fetch(self.database, sha256, path)
             return load(path)
+
+
+def finished(dataset: Data, **body: Any) -> Finished:
+    """A few steps of training."""
+    spec = {"network": {"family": "rnn", "cell": "gru", "hidden": 8, "bidirectional": True}, **body}
+    *_, end = fit(TrainSpec.model_validate({"hyperparameters": {"steps": 3}, **spec}), dataset, threads=1)
+    assert isinstance(end, Finished)
+    return end

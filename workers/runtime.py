@@ -90,11 +90,11 @@ class Runtime:
             gpus: list[str] = []
             try:
                 with self._claiming:  # whoever looks meanwhile would find no free GPU
-                    free = self._take_gpus() if lane == "long" else []
-                    claim = self._claim(lane, len(free))
-                    count = 0 if claim is None or claim.spec["device"] == "cpu" else claim.spec.get("devices", 1)
-                    gpus = free[:count] if count <= len(free) else []
-                    self._give_gpus_back([gpu for gpu in free if gpu not in gpus])
+                    gpus = self._take_gpus() if lane == "long" else []
+                    claim = self._claim(lane, len(gpus))
+                    taken = _gpus_of(claim, len(gpus))
+                    self._give_gpus_back(gpus[taken:])
+                    gpus = gpus[:taken]
                 if claim is not None:
                     yield claim, f"cuda:{','.join(gpus)}" if gpus else "cpu"
                     return
@@ -149,3 +149,11 @@ class Runtime:
         self._tickets.close()
         self.database.close()
         self._scratch.remove()
+
+
+def _gpus_of(claim: Claim | None, free: int) -> int:
+    """How many of the free GPUs a job takes: as many as it asked for, or none."""
+    if claim is None or claim.kind != "train" or claim.spec["device"] == "cpu":
+        return 0
+    devices: int = claim.spec.get("devices", 1)
+    return devices if devices <= free else 0

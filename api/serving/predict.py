@@ -1,7 +1,9 @@
 """``POST /v1/models/{reference}:predict`` as a plain ASGI callable: no framework between the socket and the model."""
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,7 +25,7 @@ from api.watch import CatalogWatch
 from core import log
 from core.db import Database
 from core.errors import EpochdError, Invalid, Overloaded
-from core.explain.answer import probabilities
+from core.explain.answer import softmax
 
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
@@ -47,11 +49,9 @@ class Predict:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["epochd.route"] = PATH
-        self._in_flight += 1
         try:
-            if self._in_flight > self._most:
-                raise Overloaded(f"{self._most} predictions are under way already; try again")
-            body = await self._answer(scope, receive, send)
+            with self.at_work():
+                body = await self._answer(scope, receive, send)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -59,12 +59,25 @@ class Predict:
                 log.get(__name__).exception("prediction_failed")
             await answer(scope, error)(scope, receive, send)
             return
-        finally:
-            self._in_flight -= 1
         if body is None:  # it was streamed
             return
         await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, _length(body)]})
         await send({"type": "http.response.body", "body": body})
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While a request is at work, by whichever protocol it came.
+
+        Raises:
+            Overloaded: too many are.
+        """
+        self._in_flight += 1
+        try:
+            if self._in_flight > self._most:
+                raise Overloaded(f"{self._most} predictions are under way already; try again")
+            yield
+        finally:
+            self._in_flight -= 1
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> bytes | None:
         headers = Headers(scope=scope)
@@ -72,7 +85,7 @@ class Predict:
         top = _top(scope["query_string"])
         kind = bodies.media_type(headers.get("content-type", ""))
         loaded = await self.versions.get(caller.tenant, scope["path_params"]["reference"])
-        data = await _body(receive)
+        data = await body_of(receive)
         version = loaded.version
         if version.preprocessing.kind == "corpus":
             return await self._write(loaded, bodies.read_prompt(kind, data), scope, receive, send)
@@ -83,6 +96,7 @@ class Predict:
         else:
             samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
         logits = await loaded.batcher.run(samples)
+        require_finite(logits)
         self._counters.predictions.inc(len(samples))
         return _ENCODER.encode(express(version, samples, logits, top))
 
@@ -107,7 +121,12 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
     return b"content-length", str(len(body)).encode()
 
 
-async def _body(receive: Receive) -> bytes:
+async def body_of(receive: Receive) -> bytes:
+    """All of a request's body.
+
+    Raises:
+        ClientDisconnect: the client has gone.
+    """
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         return bytes(message.get("body", b""))
@@ -134,12 +153,21 @@ def _top(query: bytes) -> int | None:
 def express(
     version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None
 ) -> objects.Predictions:
-    """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
+    """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units.
+
+    Raises:
+        Invalid: the numbers foretold are not finite, because those of the sample are too large.
+    """
     targets = version.preprocessing.targets
     if targets is None:
         predictions: Any = _classes(version, outputs, top)
     else:
-        predictions = [_foretold(targets.names, row) for row in targets.restore(outputs, samples)]
+        values = targets.restore(outputs, samples)
+        finite = np.isfinite(values).reshape(len(values), -1).all(1)
+        if not finite.all():
+            place = int(finite.argmin())
+            raise Invalid("the answer is no finite number; the sample's are too large", f"#/inputs/{place}")
+        predictions = [_foretold(targets.names, row) for row in values]
     return {
         "object": "prediction",
         "model": version.model,
@@ -154,7 +182,20 @@ def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Fo
 
 
 def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
-    return [_prediction(version.classes, row, top) for row in probabilities(logits)]
+    return [_prediction(version.classes, row, top) for row in softmax(logits)]
+
+
+def require_finite(outputs: NDArray[np.floating[Any]]) -> None:
+    """Refuse samples whose numbers were so large that the answer is none.
+
+    Raises:
+        Invalid: names the first of them.
+    """
+    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(1)
+    if not finite.all():
+        index = int(finite.argmin())
+        sentence = "its numbers are too large for this model: the answer would be no finite number"
+        raise Invalid(f"sample {index}: {sentence}", f"#/inputs/{index}")
 
 
 def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:

@@ -94,7 +94,7 @@ class Versions:
         self, tenant: str, reference: str, revision: int, known: tuple[int, Version] | None
     ) -> tuple[int, Version]:
         try:
-            found = revision, await asyncio.to_thread(self._look_up, tenant, reference)
+            found = revision, await asyncio.to_thread(self.look_up, tenant, reference)
         except AWAY:
             if known is None:
                 raise
@@ -104,7 +104,13 @@ class Versions:
         self._resolved[tenant, reference] = found
         return found
 
-    def _look_up(self, tenant: str, reference: str) -> Version:
+    def look_up(self, tenant: str, reference: str) -> Version:
+        """The same without its graph, from the database; for any thread.
+
+        Raises:
+            NotFound: no such model, alias or version.
+            Conflict: the version cannot answer predictions.
+        """
         with self._database.reading() as session:
             name, row = models.refer(session, tenant, reference)
             dataset = session.get_one(Dataset, row.dataset_id)

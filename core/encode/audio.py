@@ -197,12 +197,15 @@ def _phases(up: int, down: int) -> tuple[NDArray[np.float64], int]:
 
 
 def from_rows(rows: Any) -> NDArray[Any]:
-    """Lists of whole numbers from -32768 to 32767 -> an object array of int16 [n_i]. ValueError says what is wrong."""
+    """Lists (or arrays) of whole numbers from -32768 to 32767 -> an object array of int16 [n_i].
+
+    ValueError says what is wrong.
+    """
     return ragged.collect([_recording(row) for row in rows])
 
 
 def _recording(row: Any) -> NDArray[np.int16]:
-    if not isinstance(row, list) or not row:
+    if not isinstance(row, (list, np.ndarray)) or not len(row):
         raise ValueError("each recording must be a list of samples, at least one")
     try:
         values = np.asarray(row)

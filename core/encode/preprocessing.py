@@ -167,8 +167,9 @@ class Preprocessing:
 
     def _normalise(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         inputs = samples.astype(np.float32)
-        inputs -= samples[:, -1:] if self.normalise == "window" else np.asarray(self.mean, np.float32)
-        inputs /= np.asarray(self.std, np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite; whoever answers looks at the answer
+            inputs -= samples[:, -1:] if self.normalise == "window" else np.asarray(self.mean, np.float32)
+            inputs /= np.asarray(self.std, np.float32)
         return inputs
 
     def as_dict(self) -> dict[str, Any]:

@@ -23,12 +23,12 @@ def from_rows(rows: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def from_ragged_rows(rows: Any, features: int, longest: int) -> NDArray[Any]:
-    """The same for sequences of 1 to ``longest`` steps -> an object array of float32 [T_i, F]."""
+    """The same for sequences of 1 to ``longest`` steps, lists or arrays -> an object array of float32 [T_i, F]."""
     return ragged.collect([_sequence(row, features, longest) for row in rows])
 
 
 def _sequence(row: Any, features: int, longest: int) -> NDArray[np.float32]:
-    if not isinstance(row, list):
+    if not isinstance(row, (list, np.ndarray)):
         raise ValueError(f"each sample must be a list of steps of {features} numbers")
     if not 1 <= len(row) <= longest:
         raise ValueError(f"a sequence must have 1 to {longest} steps for this model, and this one has {len(row)}")

@@ -9,8 +9,12 @@ def permutation(count: int, *seeds: int) -> NDArray[np.int64]:
 
     It sorts PCG64's raw numbers, the part of NumPy's random streams that is promised never to change.
     """
-    raw = np.random.PCG64(np.random.SeedSequence(seeds)).random_raw(count)
-    return np.argsort(raw, kind="stable")
+    return np.argsort(draws(count, *seeds), kind="stable")
+
+
+def draws(count: int, *seeds: int) -> NDArray[np.uint64]:
+    """Random numbers [count] that the seeds decide."""
+    return np.random.PCG64(np.random.SeedSequence(seeds)).random_raw(count)
 
 
 def drawn(total: int, count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -11,8 +11,8 @@ from core.explain.game import Explanation
 from core.explain.players import Players, Samples
 
 
-def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Softmax of each row."""
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Probabilities [N, classes]."""
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
@@ -30,7 +30,7 @@ def numbers(preprocessing: Preprocessing, outputs: NDArray[np.float32], samples:
     the mean of its rows."""
     targets = preprocessing.targets
     if targets is None:
-        return probabilities(outputs)
+        return softmax(outputs)
     restored = targets.restore(outputs, samples)
     means: NDArray[np.float64] = restored if targets.horizon is None else restored.mean(1)
     return means

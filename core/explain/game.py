@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import Invalid
 from core.explain.players import Players, Samples
 
 MOST_AT_ONCE = 64
@@ -41,7 +42,7 @@ class Game:
     """Coalitions [N, players] -> the output for each, float64 [N].
 
     ``output`` computes it of raw samples. ``check`` is told before each batch how many samples were computed already,
-    and ends a game that takes too long by raising.
+    and ends a game that takes too long by raising. Invalid: an output is no finite number.
     """
 
     def __init__(
@@ -57,7 +58,10 @@ class Game:
         for first in range(0, len(coalitions), step):
             self._check(self.asked)
             chosen = coalitions[first : first + step]
-            parts.append(self._output(self._players.keep(chosen)))
+            answers = self._output(self._players.keep(chosen))
+            if not np.isfinite(answers).all():
+                raise Invalid("its numbers are too large for this model: the answer would be no number", "#/inputs/0")
+            parts.append(answers)
             self.asked += len(chosen)
         return np.concatenate(parts)
 

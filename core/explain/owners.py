@@ -26,9 +26,9 @@ def owners(
         frames = preprocessing.frames
         moments = (moments * frames.hop + frames.window / 2) / frames.rate  # a frame is where its middle is
     ends = sorted({place["end"] for place in players.places})
-    stretch = np.searchsorted(ends, moments, "right").clip(0, len(ends) - 1)
+    stretch: NDArray[np.int64] = np.searchsorted(ends, moments, "right").clip(0, len(ends) - 1).astype(np.int64)
     channels = len(players.places) // len(ends)
-    player: NDArray[np.int64] = stretch[:, None] * channels + (np.arange(channels) if channels > 1 else 0)
+    player = stretch[:, None] * channels + (np.arange(channels) if channels > 1 else 0)
     return player.reshape(shape[0], -1, *(1 for _ in shape[2:]))
 
 

@@ -59,7 +59,7 @@ def is_one(members: Sequence[Member], options: IngestOptions) -> bool:
 
     Refused: they are said to be, and to have classes.
     """
-    classes = {name: getattr(options, name) for name in ("pattern", "test_pattern", "label", "text")}
+    classes = {name: getattr(options, name) for name in ("pattern", "test_pattern", "label", "text", "task", "target")}
     given = [name for name, value in classes.items() if value is not None]
     if options.kind == "corpus" and given:
         raise Refused(f"{given[0]} is for samples with classes, and a corpus has none; leave it out")

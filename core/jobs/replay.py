@@ -105,7 +105,9 @@ def compared(job: Job, result: dict[str, Any]) -> dict[str, Any]:
 
 def told(found: dict[str, Any]) -> Event:
     """The event that says how a replay compares."""
+    differing = "; ".join(found["differences"])
     if found["match"]:
-        return Event("replay", f"The weights are those of {found['of']}, bit for bit.", found)
-    why = ": " + "; ".join(found["differences"]) if found["differences"] else ", though all was the same that is noted"
+        though = f", though {differing}" if differing else ""
+        return Event("replay", f"The weights are those of {found['of']}, bit for bit{though}.", found)
+    why = f": {differing}" if differing else ", though all was the same that is noted"
     return Event("replay", f"The weights differ from those of {found['of']}{why}.", found, "warning")

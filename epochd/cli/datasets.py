@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def _add(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, archives or folders, as they are.")],
     name: Annotated[str, typer.Option(help="What to call it; else after the first path.", show_default=False)] = "",
-    kind: Annotated[str | None, typer.Option(help="image, series, text or audio; else found out.")] = None,
+    kind: Annotated[str | None, typer.Option(help="image, series, text, audio or corpus; else found out.")] = None,
     task: Annotated[str | None, typer.Option(help="classification, regression or forecast; else found out.")] = None,
     target: Annotated[str | None, typer.Option(help="Forecasts: columns to foretell; else the last one.")] = None,
     missing: Annotated[
@@ -158,6 +158,8 @@ def shape(dataset: Dataset) -> str:
         sides = [str(side) for side in dataset["shape"]]
     if dataset["lengths"] is not None:
         sides = ["{}-{}".format(*dataset["lengths"]), *sides[1:]]
+    if dataset["kind"] == "corpus":
+        return "one text"
     return "x".join(sides) + (" characters" if dataset["kind"] == "text" else "")
 
 
@@ -182,7 +184,7 @@ def _describe(dataset: Dataset) -> None:
     out.result(None, f"{dataset['name']}@{dataset['version']}: {dataset['kind']}, {shape(dataset)}")
     counts: dict[str, dict[str, int]] = found.get("samples", {})
     splits = ", ".join(f"{name} {count:,}" for name, count in dataset["splits"].items())
-    out.result(None, f"samples: {splits}; {learnt(dataset)}")
+    out.result(None, f"{'characters' if dataset['task'] == 'language' else 'samples'}: {splits}; {learnt(dataset)}")
     if counts and len(dataset["classes"]) <= MOST_CLASSES:
         rows = [[name, *(f"{counts[split].get(name, 0):,}" for split in counts)] for name in dataset["classes"]]
         out.table([], ["class", *counts], rows, "")

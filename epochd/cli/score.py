@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 
 def score(scores: Mapping[str, float | None]) -> str:
-    """Accuracy as a share; perplexity; or the root of the mean squared error, in the targets' own units."""
+    """Accuracy as a share; bits per character; or the root of the mean squared error, in the targets' own units."""
+    if (bits := scores.get("bits_per_character")) is not None:
+        return f"{bits:.3f} bits per character"
     if (accuracy := scores.get("accuracy")) is not None:
         return f"{accuracy:.2%}"
-    if (perplexity := scores.get("perplexity")) is not None:
-        return f"perplexity {perplexity:.4g}"
     return f"RMSE {scores['rmse']:.4g}"
 
 

@@ -76,11 +76,13 @@ def ending(job: Job) -> str:
     if result is not None:
         reached = f"{score(result['test'])}{against(result.get('baseline'))}"
         text = (
-            f"{job['id']} succeeded: test {'accuracy ' if 'accuracy' in result['test'] else ''}{reached}, "
+            f"{job['id']} succeeded: test {'accuracy ' if reached.endswith('%') else ''}{reached}, "
             f"{result['steps']} steps in {result['seconds']:.1f} s (stopped by {result['stopped']})"
         )
         if job["model"] is not None and job["model_version"] is not None:
-            text += f"\nAsk it: epochd predict {job['model']}:{job['model_version']} FILE"
+            command = "generate" if result.get("task") == "language" else "predict"
+            what = "PROMPT" if command == "generate" else "FILE"
+            text += f"\nAsk it: epochd {command} {job['model']}:{job['model_version']} {what}"
         if (replay := result.get("replay")) is not None:
             text += f"\n{_compared(replay)}"
         return text
@@ -93,6 +95,7 @@ def ending(job: Job) -> str:
 def _compared(replay: Replay) -> str:
     """Whether a replay made the weights of its original."""
     if replay["match"]:
-        return f"Same weights as {replay['of']}, bit for bit."
+        though = f", though {'; '.join(replay['differences'])}" if replay["differences"] else ""
+        return f"Same weights as {replay['of']}, bit for bit{though}."
     hashes = f"{replay['weights_sha256'][:16]}..., not {replay['original_sha256'][:16]}..."
     return f"Different weights than {replay['of']} ({hashes})" + "".join(f"\n  {one}" for one in replay["differences"])

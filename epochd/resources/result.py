@@ -4,25 +4,31 @@ from typing import NotRequired, Required, TypedDict
 
 
 class Scores(TypedDict, total=False):
-    """Of classes accuracy; of numbers the mean absolute error and the root of the mean squared one."""
+    """Of classes accuracy; of numbers the mean absolute error and the root of the mean squared one.
+
+    Of a text accuracy and perplexity of the next token, and the bits that a character takes.
+    """
 
     loss: Required[float]
     accuracy: float
     mae: float
     rmse: float
+    perplexity: float
+    bits_per_character: float
 
 
 class TestScores(Scores, total=False):
     """Also, of classes, the means over them of F1 and of the area under the ROC curve (a class against the rest).
 
     Of a regression the share of the variance that is explained; of a forecast the absolute error by that of the
-    naive forecast on the training rows.
+    naive forecast on the training rows. Of a text the share of tokens that the vocabulary does not have.
     """
 
     macro_f1: float
     auroc: float | None
     r2: float | None
     mase: float | None
+    unknown: float
 
 
 class Baseline(TypedDict):

@@ -34,6 +34,10 @@ class OnDisk(Resident):
         lengths = np.diff(self._stored.ends) if isinstance(self._stored, Sequences) else split.lengths
         self._keep(split.targets, lengths, preprocessing, device)
 
+    @property
+    def _indexed_on(self) -> torch.device:
+        return torch.device("cpu")
+
     def _select(self, indices: Tensor | slice, longest: int | None) -> Tensor:
         samples = self._stored[indices if isinstance(indices, slice) else indices.cpu().numpy()]
         if isinstance(self._stored, Sequences):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.encode import Preprocessing, ragged
-from core.encode.splits import permutation
+from core.encode.splits import draws, permutation
 from models.data.splits import Split
 from models.evaluate import logits_of
 
@@ -48,7 +48,8 @@ class Resident:
         mean, std = (np.array(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
         if preprocessing.frames is not None and preprocessing.frames.fixed:
             mean, std = mean[:, None], std[:, None]
-        self.lengths = None if lengths is None else torch.from_numpy(lengths).to(device)
+        self._known = None if lengths is None else torch.from_numpy(lengths)
+        self.lengths = None if self._known is None else self._known.to(device)
         targets = targets if preprocessing.targets is None else preprocessing.targets.scale(targets)
         self.targets = torch.from_numpy(np.ascontiguousarray(targets)).to(device)
         self.mean = torch.from_numpy(mean).to(device)
@@ -57,22 +58,27 @@ class Resident:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def wanted(self, indices: Tensor) -> Tensor:
-        """What the network should say of these samples."""
-        return self.targets[indices]
-
     def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor | None]:
         """Network input of these samples and their lengths, cut to the longest: nothing depends on the rest."""
-        if self.lengths is None:
+        if self._known is None or self.lengths is None:
             return self.prepare(self._select(indices, None)), None
-        lengths = self.lengths[indices]
-        return self.prepare(self._select(indices, int(lengths.max()))), lengths
+        assert isinstance(indices, Tensor)
+        # looked up on the host, where the order of what varies is: a GPU would have to be waited for
+        longest = int(self._known[indices.cpu()].max())
+        return self.prepare(self._select(indices, longest)), self.lengths.index_select(0, self._here(indices))
+
+    def wanted(self, indices: Tensor) -> Tensor:
+        """What the network should say of these samples."""
+        return self.targets.index_select(0, self._here(indices))
+
+    def _here(self, indices: Tensor) -> Tensor:
+        return indices.to(self.targets.device, non_blocking=True)
 
     def _select(self, indices: Tensor | slice, longest: int | None) -> Tensor:
         """These raw samples, sequences up to ``longest``."""
         raw = self.inputs if longest is None else self.inputs[:, :longest]
-        # by index_select: a plain index takes ten times as long on bytes
-        return raw[indices] if isinstance(indices, slice) else raw.index_select(0, indices)
+        # by index_select: on bytes a plain index takes many times as long
+        return raw[indices] if isinstance(indices, slice) else raw.index_select(0, self._here(indices))
 
     def outputs(self, network: nn.Module) -> Tensor:
         """What a network says of all samples in their order, [N, ...], in evaluation mode."""
@@ -89,10 +95,23 @@ class Resident:
 
         Sequences that vary are put into batches with others of about their length; the batches come in any order.
         """
+        if self._known is None and self._indexed_on.type == "cuda":
+            return sort_draws(draws(len(self), seed, epoch), self._indexed_on)
         shuffled = permutation(len(self), seed, epoch)
-        if self.lengths is not None and batch is not None:
-            shuffled = _alike(shuffled, self.lengths.cpu().numpy(), batch, seed, epoch)
-        return torch.from_numpy(shuffled).to(self.targets.device)
+        if self._known is not None and batch is not None:
+            shuffled = _alike(shuffled, self._known.numpy(), batch, seed, epoch)
+        return torch.from_numpy(shuffled)
+
+    @property
+    def _indexed_on(self) -> torch.device:
+        """Where samples are looked up."""
+        return self.targets.device
+
+
+def sort_draws(raw: NDArray[np.uint64], device: torch.device) -> Tensor:
+    """The permutation that :func:`core.encode.splits.permutation` makes of these numbers, sorted on a device."""
+    signed = (raw ^ np.uint64(2**63)).view(np.int64)  # in the same order
+    return torch.from_numpy(signed).to(device).argsort(stable=True)
 
 
 def _alike(order: NDArray[np.int64], lengths: NDArray[np.int64], batch: int, *seeds: int) -> NDArray[np.int64]:

@@ -81,11 +81,13 @@ class Residual(nn.Module):
         self.body, self.function = nn.Sequential(*body), function
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        inner = inputs
-        for module in self.body:
-            inner = module(inner, lengths) if isinstance(module, KNOWS_LENGTHS) else module(inner)
-        outputs: Tensor = self.function(inputs + inner)
+        outputs: Tensor = self.function(inputs + self._through_body(inputs, lengths))
         return outputs
+
+    def _through_body(self, value: Tensor, lengths: Tensor | None) -> Tensor:
+        for module in self.body:
+            value = module(value, lengths) if isinstance(module, KNOWS_LENGTHS) else module(value)
+        return value
 
 
 KNOWS_LENGTHS = (Conv, BatchNorm, GroupNorm, GlobalPool, Residual)

@@ -14,6 +14,7 @@ def prepare(seed: int, threads: int, device: torch.device) -> None:
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
         torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # fp32 is what it says
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     # would fill every new tensor with NaN first: our kernels write all that they read
@@ -47,7 +48,10 @@ def restore_generators(states: dict[str, torch.Tensor], device: torch.device) ->
 def describe(threads: int, device: torch.device, devices: int = 1) -> dict[str, str]:
     """What must be equal for two runs, or the parts of one, to be equal in every bit."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {
+    libraries = {}
+    if device.type == "cuda":
+        libraries = {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
+    return libraries | {
         "torch": str(torch.__version__),
         "threads": str(threads),
         "device": device.type,

@@ -23,9 +23,12 @@ def make(spec: specs.Optimizer, network: nn.Module) -> Optimizer:
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
-    """Use this learning rate from the next update on."""
+    """Use this learning rate from the next update on; a tensor, which a captured step reads, stays where it is."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def tensors(optimizer: Optimizer, network: nn.Module) -> dict[str, Tensor]:

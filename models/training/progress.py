@@ -35,6 +35,12 @@ class Progress:
         """What ``as_dict`` gave."""
         return cls(**fields)
 
+    def advance(self, samples: int, steps_per_epoch: int) -> None:
+        """One more step is made, by so many samples."""
+        self.step += 1
+        self.epoch = (self.step - 1) // steps_per_epoch + 1
+        self.logged += samples
+
     def note_validation(self, values: dict[str, float], rules: Hyperparameters, monitor: Monitor) -> bool:
         """Take in the validation scores of this step; true if they are the best so far."""
         self.validation = values

@@ -21,7 +21,7 @@ from models.data.resident import Resident
 from models.data.splits import Dataset, preprocessing, split
 from models.events import Diverged, Finished
 from models.networks import build
-from models.training import batch_norm, environment, objective, optim, schedule
+from models.training import batch_norm, environment, graphs, objective, optim, schedule
 from models.training.identity import identity
 from models.training.progress import Progress
 from models.training.ranks import Ranks, Team, apart, joined
@@ -80,6 +80,9 @@ class Run:
         self.total_steps = self.rules.steps
         if self.rules.epoch_limit is not None:
             self.total_steps = self.rules.epoch_limit * self.steps_per_epoch
+        self.captured: graphs.Captured | None = None
+        if graphs.obstacle(self.plan, spec, device.type, self.devices, dataset.scratch is not None) is None:
+            self.captured = graphs.Captured(self._update, self.optimizer, self.samples_per_step, device)
         self._order = self.train.order(spec.seed, 0, self.samples_per_step)
         self._order_epoch = 0
         batch_norm.check(self.plan, len(self.train), self.samples_per_step, self.micro_batch, self.devices)
@@ -96,8 +99,17 @@ class Run:
             self.team.tell("step")
         rate = self.rate
         optim.set_rate(self.optimizer, rate)
-        self.optimizer.zero_grad(set_to_none=True)
         indices = self._next_indices()
+        if self.captured is not None and len(indices) == self.samples_per_step:
+            self.captured(indices)
+        else:
+            self._update(indices)
+        self.progress.advance(len(indices), self.steps_per_epoch)
+        return rate
+
+    def _update(self, indices: Tensor) -> None:
+        """Change the weights by these samples. On a GPU nothing in it waits for the device."""
+        self.optimizer.zero_grad(set_to_none=True)
         targets = self.train.wanted(indices)
         # one divisor for the whole step, so that k micro-batches give exactly the gradient's mean over their samples
         weight = self.objective.weight(targets)
@@ -122,10 +134,6 @@ class Run:
         if self.rules.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.rules.clip_norm)
         self.optimizer.step()
-        self.progress.step += 1
-        self.progress.epoch = (self.progress.step - 1) // self.steps_per_epoch + 1
-        self.progress.logged += len(indices)
-        return rate
 
     def _score(
         self, inputs: Tensor, lengths: Tensor | None, targets: Tensor, weight: Tensor | int

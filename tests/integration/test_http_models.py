@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from player import finished
 
 from api.serving import predict as serving
-from core.specs import TrainSpec
 from models.data.splits import Dataset, Split
-from models.events import Finished
-from models.training import fit
 
 
 @pytest.fixture
@@ -69,14 +67,6 @@ def test_a_model_of_sequences(api: Any) -> None:
     Image.new("L", (8, 8)).save(file, "png")
     picture = api.http.post("/v1/models/rows:predict", content=file.getvalue(), headers={"Content-Type": "image/png"})
     assert (picture.status_code, "sequences of numbers" in picture.json()["detail"]) == (415, True)
-
-
-def finished(dataset: Dataset, **body: Any) -> Finished:
-    """A few steps of training."""
-    spec = {"network": {"family": "rnn", "cell": "gru", "hidden": 8, "bidirectional": True}, **body}
-    *_, end = fit(TrainSpec.model_validate({"hyperparameters": {"steps": 3}, **spec}), dataset, threads=1)
-    assert isinstance(end, Finished)
-    return end
 
 
 def found(answer: httpx.Response) -> Any:

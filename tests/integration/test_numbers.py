@@ -62,6 +62,8 @@ def test_a_table_is_foretold_in_its_own_units(service: Stack) -> None:
     wrong = stack.http.post("/v1/models/power:predict", json={"inputs": [test[0][:9].tolist()]})
     assert wrong.status_code == 422 and "24x2" in wrong.text
     assert stack.http.post("/v1/models/power:predict?top=2", json=body).status_code == 422
+    vast = stack.http.post("/v1/models/power:predict", json={"inputs": [[[3e38, 0]] * 23 + [[-3e38, 0]]]})
+    assert vast.status_code == 422 and vast.json()["errors"][0]["pointer"] == "#/inputs/0"
     further = {**spec, "fine_tune_from": "power", "data": {**data, "horizon": 8}}
     tuned = stack.ended(stack.submit(further))
     assert tuned["status"] == "succeeded" and tuned["layers"][-1]["output"] == [8]

@@ -53,6 +53,10 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 include-name = ["POST /v1/models/{{reference}}:predict", "POST /v1/models/{{reference}}:explain"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "415", "422"]
 
+[[operations]]
+include-name = ["POST /v2/models/{{name}}/infer", "POST /v2/models/{{name}}/versions/{{version}}/infer"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409"]
+
 # Height and width go together, and a pattern names its label; the job of an Idempotency-Key may be deleted.
 [[operations]]
 include-name = ["POST /v1/datasets", "PUT /v1/datasets/{{dataset}}"]

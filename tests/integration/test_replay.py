@@ -137,6 +137,10 @@ def test_what_has_no_weights_to_compare_with_is_refused(api: Any) -> None:
     api.player.finish(claim)
     found = api.http.get(f"/v1/jobs/{claim.lease.job_id}").json()["result"]["replay"]
     assert (found["match"], found["differences"]) == (True, ["the original's libraries and hardware were not noted"])
+    events = api.http.get(f"/v1/jobs/{claim.lease.job_id}/events", params={"order": "desc"}).json()["data"]
+    assert "bit for bit, though the original's libraries" in next(
+        one["message"] for one in events if one["type"] == "replay"
+    )
 
 
 def test_the_command_says_whether_the_weights_match(

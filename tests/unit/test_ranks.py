@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from core.specs import TrainSpec
 from models.checkpoint import Checkpoint, digest
-from models.data.splits import Dataset
+from models.data.splits import Dataset, load
 from models.events import Checkpointed, Diverged, Event, Metrics, Started
 from models.training import fit
 from models.training.ranks import RankFailed, Ranks
@@ -101,6 +102,13 @@ def test_with_another_number_of_devices_it_goes_on_and_says_so(few_digits: Datas
         assert [step for step, _ in found] == [step for step, _ in wanted]
         for (_, values), (_, same) in zip(found, wanted, strict=True):  # nothing that was summed is lost or double
             assert values == pytest.approx(same, rel=1e-4)
+
+
+def test_two_devices_read_samples_that_stay_on_disk(digits: Dataset, digits_path: Path, tmp_path: Path) -> None:
+    spec = spec_of(CNN, {"resize": [9, 9]}, steps=6, epochs=None)
+    on_disk, in_memory = run(load(digits_path, tmp_path), spec), run(digits, spec)
+    assert curve(on_disk) == curve(in_memory)
+    assert digest(last(on_disk).weights) == digest(last(in_memory).weights)
 
 
 def test_batch_normalisation_is_refused(few_digits: Dataset) -> None:

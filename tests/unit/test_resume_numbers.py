@@ -58,6 +58,17 @@ def test_it_is_the_undisturbed_one(name: str, threads: int, batch: int, tmp_path
     assert (again.test, again.validation, again.baseline) == (end.test, end.validation, end.baseline)
 
 
+@pytest.mark.parametrize("name", ["regression", "forecast"])
+def test_two_devices_train_what_one_does(name: str) -> None:
+    dataset, _, data = CASES[name]
+    body = {"network": {"family": "rnn", "cell": "lstm", "hidden": 6}, "data": data, "hyperparameters": RULES}
+    spec = TrainSpec.model_validate(body)
+    alone, together = (curves(list(fit(spec, dataset, threads=2, devices=devices))) for devices in (1, 2))
+    assert [step for step, _ in alone] == [step for step, _ in together]
+    for (_, values), (_, wanted) in zip(together, alone, strict=True):
+        assert values == pytest.approx(wanted, rel=1e-3)
+
+
 def test_a_checkpoint_of_another_window_is_another_trainings() -> None:
     def spec(window: int) -> TrainSpec:
         data = {"window": window, "horizon": 3}

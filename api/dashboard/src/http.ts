@@ -128,6 +128,21 @@ async function problemOf(answer: Response): Promise<Problem> {
   return new Problem(answer.status, body);
 }
 
+/** A request whose answer comes bit by bit. Throws a `Problem` for every answer that is not 2xx. */
+export async function open(path: string, ask: Ask): Promise<ReadableStream<Uint8Array>> {
+  const answer = await send(path, ask);
+  if (!answer.ok) throw await refused(answer, path);
+  found();
+  return answer.body!;
+}
+
+async function refused(answer: Response, path: string): Promise<Problem> {
+  const problem = await problemOf(answer);
+  if (problem.status === 401 && path !== "/v1/session") signedOut.value = true;
+  if (problem.passing && problem.code !== "overloaded") lost("busy");
+  return problem;
+}
+
 /** One request. Throws a `Problem` for every answer that is not 2xx or 304. */
 export async function call<T>(path: string, ask: Ask = {}): Promise<Answer<T | null>> {
   const answer = await send(path, ask);
@@ -137,10 +152,7 @@ export async function call<T>(path: string, ask: Ask = {}): Promise<Answer<T | n
     const empty = answer.status === 204 || answer.status === 304;
     return { status: answer.status, headers: answer.headers, body: empty ? null : ((await answer.json()) as T) };
   }
-  const problem = await problemOf(answer);
-  if (problem.status === 401 && path !== "/v1/session") signedOut.value = true;
-  if (problem.passing && problem.code !== "overloaded") lost("busy");
-  throw problem;
+  throw await refused(answer, path);
 }
 
 /** The last answers that came with an ETag, newest last. */

@@ -1,13 +1,14 @@
 /** What a training reached, as the API sends it, and how one says it. */
 import { measure, percent } from "./number";
 
-/** Of classes accuracy, of numbers errors in their own units. */
+/** Of classes accuracy, of numbers errors in their own units, of a text how well the next token is foreseen. */
 export interface Score {
   loss: number;
   accuracy?: number;
   mae?: number;
   rmse?: number;
   perplexity?: number;
+  bits_per_character?: number;
 }
 
 export interface TestScore extends Score {
@@ -73,8 +74,8 @@ export interface JobResult {
 }
 
 /** The score that a task is judged by: its value and its name. */
-export function judged({ accuracy, perplexity, rmse, loss }: Score, digits = 1): [value: string, name: string] {
+export function judged({ accuracy, bits_per_character: bits, rmse, loss }: Score, digits = 1): [value: string, name: string] {
+  if (bits !== undefined) return [bits.toFixed(1 + digits), "bits per character"];
   if (accuracy !== undefined) return [percent(accuracy, digits), "accuracy"];
-  if (perplexity !== undefined) return [measure(perplexity), "perplexity"];
   return rmse === undefined ? [measure(loss), "loss"] : [measure(rmse), "RMSE"];
 }

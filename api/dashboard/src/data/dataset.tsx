@@ -20,7 +20,7 @@ function Facts({ dataset }: { dataset: Dataset }) {
   const facts: [string, ComponentChildren][] = [
     ["Kind", dataset.kind],
     ["A sample", shapeWords(dataset)],
-    [dataset.task === "forecast" ? "Rows" : "Samples", splitWords(dataset)],
+    [dataset.task === "forecast" ? "Rows" : dataset.task === "language" ? "Characters" : "Samples", splitWords(dataset)],
     ["To learn", taskWords(dataset)],
     ["Size", bytes(dataset.size_bytes)],
     ["Made", <Ago at={dataset.created_at} />],

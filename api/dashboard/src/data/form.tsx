@@ -85,11 +85,11 @@ export function UploadForm() {
       <details open={settled || Object.keys(at).length > 0}>
         <summary>Settings, where the files do not say it themselves</summary>
         <fieldset>
-          <Choice label="Kind" empty="found out" options={["", "image", "series", "text", "audio"]} {...field("kind")} />
+          <Choice label="Kind" empty="found out" options={["", "image", "series", "text", "audio", "corpus"]} {...field("kind")} />
           <Choice label="To learn" empty="found out" options={["", "classification", "regression", "forecast"]} {...field("task")} />
           <Field label="Foretold columns" hint="Forecasts, separated by commas. Empty: the last column." {...field("target")} />
           <Choice label="Empty cells" hint="Forecasts." empty="refuse" options={["", "previous", "interpolate", "zero"]} {...field("missing")} />
-          <Field label="Test share" numeric hint="Kept for the test, if the files bring no test split. Empty: 0.2." {...field("test")} />
+          <Field label="Test share" numeric hint="Kept for the test, if the files bring no test split. Empty: 0.2, of one text its last 0.1." {...field("test")} />
           <Field label="Resize to" hint="Pictures of several sizes: pixels a side, or height, width." {...field("size")} />
           <Choice label="Colours" hint="1 grey, 3 colour, 4 with transparency." empty="as the files are" options={["", "1", "3", "4"]} {...field("channels")} />
           <Field label="Name pattern" hint="The class in file names, e.g. {label}_{rest}. Empty: the folder." {...field("pattern")} />

@@ -13,6 +13,8 @@ const SHOWN: Record<string, number> = { image: 27 };
 const FEW = 12;
 /** Rows of a forecast's table that the service shows together. */
 const STRETCH = 96;
+/** Characters of a piece. */
+const PIECE = 500;
 /** Numbers that one look may bring over; large pictures are therefore fewer. */
 const MOST_NUMBERS = 1_500_000;
 
@@ -21,7 +23,7 @@ const path = (dataset: Dataset): string => `/v1/datasets/${encodeURIComponent(`$
 /** Indices spread evenly: sets are often sorted by class, and then the first samples are all of one. */
 function places(dataset: Dataset, samples: number, turn: number): number[] {
   const shape = dataset.task === "forecast" ? [STRETCH, ...dataset.shape.slice(1)] : dataset.shape;
-  const numbers = dataset.kind === "text" ? 1 : shape.reduce((product, side) => product * side, 1);
+  const numbers = dataset.kind === "text" || dataset.kind === "corpus" ? 1 : shape.reduce((product, side) => product * side, 1);
   const many = Math.max(4, Math.min(SHOWN[dataset.kind] ?? FEW, Math.floor(MOST_NUMBERS / Math.max(1, numbers)), samples));
   const shown = Math.min(many, samples);
   const stride = samples / shown;
@@ -63,8 +65,8 @@ export function Samples({ dataset }: { dataset: Dataset }) {
   const shown = useSignal<Sample[] | null>(null);
   const problem = useSignal<Problem | undefined>(undefined);
   const held = dataset.splits[split.value] ?? 0;
-  // of a table one sees stretches of rows
-  const samples = dataset.task === "forecast" ? Math.ceil(held / STRETCH) : held;
+  // of a table one sees stretches of rows, of a text pieces
+  const samples = Math.ceil(held / (dataset.task === "forecast" ? STRETCH : dataset.task === "language" ? PIECE : 1));
   useEffect(() => {
     const abort = new AbortController();
     const load = async (): Promise<void> => {

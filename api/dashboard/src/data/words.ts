@@ -11,6 +11,7 @@ export function shapeWords({ kind, shape, lengths, rate, task }: Pick<Dataset, "
   if (task === "forecast") return `${plural(second, "column")} of a table`;
   if (kind === "image") return `${first}×${second}, ${colours[third] ?? `${third} channels`}`;
   if (rate && lengths) return `${lengths.map((one) => (one / rate).toFixed(2)).join("–")} s at ${count(rate)} Hz`;
+  if (kind === "corpus") return "one text";
   if (kind === "text") return `${between ?? "?"} characters`;
   return `${between ?? count(first)} steps${second > 1 ? ` of ${count(second)} features` : ""}`;
 }

@@ -12,7 +12,7 @@ export function Replayed({ replay }: { replay: Replay }) {
   if (replay.match) {
     return (
       <p class="note">
-        Same weights as {original}, bit for bit.
+        Same weights as {original}, bit for bit{replay.differences.length ? `, though ${replay.differences.join("; ")}` : ""}.
       </p>
     );
   }

@@ -21,7 +21,8 @@ function Scores({ name, score }: { name: string; score: TestScore | null }) {
       <span class="muted small">{name}</span>
       <strong>{value}</strong>
       <span class="muted small">
-        {score.accuracy === undefined ? `${what} · ` : ""}
+        {what === "accuracy" ? "" : `${what} · `}
+        {score.perplexity === undefined ? "" : `perplexity ${measure(score.perplexity)} · `}
         {score.mae === undefined ? "" : `MAE ${measure(score.mae)} · `}
         {"r2" in score ? `R² ${measure(score.r2)} · ` : ""}loss {measure(score.loss)}
       </span>

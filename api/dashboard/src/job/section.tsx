@@ -17,6 +17,9 @@ const error: Line[] = [
   { metric: "validation_mae", label: "validation, absolute", colour: "--curve-validation", dots: true },
   { metric: "validation_rmse", label: "validation, root mean square", colour: "--curve-rate", dots: true },
 ];
+const bits: Line[] = [
+  { metric: "validation_bits_per_character", label: "validation", colour: "--curve-validation", dots: true },
+];
 const rate: Line[] = [{ metric: "learning_rate", label: "learning rate", colour: "--curve-rate" }];
 
 const words = { loading: "loading", live: "live", reconnecting: "reconnecting", ended: "complete" };
@@ -50,6 +53,9 @@ export function CurvesSection({ feed, job }: { feed: Feed; job: Training }) {
         ) : (
           <Chart title="Accuracy" curves={feed.curves} version={version} lines={accuracy} range={[0, 1]} />
         )}
+        {feed.curves.has("validation_bits_per_character") ? (
+          <Chart title="Bits per character" curves={feed.curves} version={version} lines={bits} />
+        ) : null}
         {moving && feed.curves.has("learning_rate") ? (
           <Chart title="Learning rate" curves={feed.curves} version={version} lines={rate} />
         ) : null}

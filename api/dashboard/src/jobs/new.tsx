@@ -104,7 +104,7 @@ export function NewJobPage() {
           <fieldset>
             <legend>Network</legend>
             <Family kind={kind} value={value.family} set={set("family")} />
-            {kind === "text" ? (
+            {kind === "text" || kind === "corpus" ? (
               <Choice label="Tokens" hint="What texts are cut into." options={["char", "word", "byte"]} {...field("tokens")} />
             ) : null}
             {value.family === "cnn" ? (
@@ -157,6 +157,7 @@ const reads: Record<string, string> = {
   series: "reads the series step by step",
   text: "reads the text token by token",
   audio: "reads the recording moment by moment",
+  corpus: "goes on with the text token by token",
 };
 
 const wholes: Record<string, string> = {

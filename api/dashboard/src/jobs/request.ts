@@ -88,7 +88,7 @@ export function body(draft: Draft, kind: string, lengths: [number, number] | nul
     const sides = draft.resize.split(/[\s,x×]+/).filter(Boolean).map(number);
     made["data"] = { resize: sides.length === 1 ? [sides[0]!, sides[0]!] : sides };
   }
-  if (kind === "text") made["data"] = { tokens: draft.tokens };
+  if (kind === "text" || kind === "corpus") made["data"] = { tokens: draft.tokens };
   const batch: [string, string][] = draft.optimizer === "gd" ? [] : [["batch_size", draft.batch]];
   made["hyperparameters"] = {
     ...present([["epochs", draft.epochs], ...batch]),

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol (``/v2``) beside ``:predict``: the same versions, batches and limits, in tensors."""

@@ -1,0 +1,80 @@
+"""``POST /v2/models/{name}/infer`` as a plain ASGI callable, on the runtime of ``:predict``."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.errors import answer
+from api.protocol import compression, metadata, request, response, samples
+from api.service import Service
+from api.serving.predict import SMALL_BYTES, body_of, require_finite
+from core import log
+from core.errors import EpochdError, UnsupportedMedia
+
+PATH = "/v2/models/{name}/infer"
+VERSION_PATH = "/v2/models/{name}/versions/{version}/infer"
+T = TypeVar("T")
+MEDIA = ("application/json", "application/octet-stream")
+
+
+def reference(name: str, version: str | None) -> str:
+    """A model's name in a path, and perhaps a version's, as the catalog refers to them."""
+    return name if version is None else f"{name}:{version}"
+
+
+class Infer:
+    """Answers inference requests; they count as predictions in every limit and metric."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["epochd.route"] = VERSION_PATH if "version" in scope["path_params"] else PATH
+        try:
+            with self._service.predict.at_work():
+                made = await self._answer(scope, receive)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if not isinstance(error, (EpochdError, HTTPException)):
+                log.get(__name__).exception("inference_failed")
+            made = answer(scope, error)
+        await made(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        headers, service = Headers(scope=scope), self._service
+        caller = service.access.principal(headers)
+        media = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media and media not in MEDIA:
+            raise UnsupportedMedia(f"send {' or '.join(MEDIA)}, not {media[:64]!r}")
+        asked = reference(scope["path_params"]["name"], scope["path_params"].get("version"))
+        loaded = await service.predict.versions.get(caller.tenant, asked)
+        version = loaded.version
+        metadata.require_answers(version)
+        data = await body_of(receive)
+        small = "content-encoding" not in headers and len(data) <= SMALL_BYTES
+        parsed = await _run(small, self._parse, data, headers)
+        chosen = response.wanted(parsed, version)
+        light = small and not samples.are_files(parsed.inputs, version.preprocessing)
+        raw = await _run(light, samples.read, parsed.inputs, version.preprocessing)
+        computed = await loaded.batcher.run(raw)
+        require_finite(computed)
+        service.counters.predictions.inc(len(raw))
+        found = response.compute(version, raw, computed)
+        body, more = response.encode(parsed, version, found, chosen)
+        return Response(body, headers={"cache-control": "no-store", **more})
+
+    def _parse(self, data: bytes, headers: Headers) -> request.Request:
+        whole = compression.unpack(headers.get("content-encoding", ""), data, self._service.settings.max_body_bytes)
+        return request.read(whole, headers.get(request.HEADER))
+
+
+async def _run(here: bool, work: Callable[..., T], *given: Any) -> T:
+    """The work's result; done in the event loop, or in a thread where it takes longer."""
+    return work(*given) if here else await asyncio.to_thread(work, *given)
