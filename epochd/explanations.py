@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from epochd.calls import Calls
+from epochd.errors import EpochdError
+from epochd.jobs import JobCalls
 from epochd.models import question
 from epochd.resources import Explanation
 
-PICTURES = ("image/png", "image/svg+xml")
+PICTURE_SECONDS = 20
 
 
-class ExplanationCalls(Calls):
+class ExplanationCalls(JobCalls):
     """Ask which parts of a sample speak for an answer, and which against it."""
 
     def explain(
@@ -26,15 +27,24 @@ class ExplanationCalls(Calls):
     ) -> Explanation:
         """Explain one sample; ``inputs`` is a list of that one, or give an ``image`` or ``audio`` as to ``predict``.
 
-        ``options`` are those of the service: ``method`` ("kernel_shap", "lime", "exact_shapley", "occlusion"),
-        ``target``, ``samples``, ``grid``, ``segments``, ``channels``, ``baseline``, ``seed``.
+        ``options`` are those of the service: ``method`` ("kernel_shap", "lime", "exact_shapley", "occlusion",
+        "integrated_gradients"), ``target``, ``samples``, ``grid``, ``segments``, ``channels``, ``baseline``, ``seed``.
+        Where a worker has to do it, its job is waited for.
 
         Raises:
             ValueError: as :meth:`~epochd.models.ModelCalls.predict`.
+            EpochdError: the worker could not do it.
         """
-        sent = question(inputs, image, audio)
-        answer: Explanation = self._transport.json("POST", _path(model), params=options, **sent)
-        return answer
+        response = self._transport.send("POST", _path(model), params=options, **question(inputs, image, audio))
+        answer = self._transport.decoded(response)
+        if response.status_code == 202:
+            job = self.wait(answer["id"])
+            if job["result"] is None:
+                reason = job["error"]["message"] if job["error"] is not None else "it was cancelled"
+                raise EpochdError(f"job {job['id']} explained nothing: {reason}")
+            answer = job["result"]
+        found: Explanation = answer
+        return found
 
     def explanation_picture(
         self,
@@ -48,8 +58,12 @@ class ExplanationCalls(Calls):
     ) -> bytes:
         """The same as a picture: a heat map for a model of images (``image/png``), else ``image/svg+xml``."""
         sent = question(inputs, image, audio)
-        sent["headers"] = {**sent.get("headers", {}), "Accept": media}
-        return self._transport.send("POST", _path(model), params=options, **sent).content
+        sent["headers"] = {**sent.get("headers", {}), "Accept": media, "Prefer": f"wait={PICTURE_SECONDS}"}
+        response = self._transport.send("POST", _path(model), params=options, **sent)
+        if response.status_code == 202:
+            job = self._transport.decoded(response)["id"]
+            raise EpochdError(f"the picture was not ready within {PICTURE_SECONDS} s; job {job} goes on explaining")
+        return response.content
 
 
 def _path(model: str) -> str:

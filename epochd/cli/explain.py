@@ -23,7 +23,7 @@ def _explain(
         str, typer.Argument(metavar="FILE", help="One image, recording or text, or JSON: a list of one sample.")
     ],
     method: Annotated[
-        str, typer.Option(metavar="METHOD", help="kernel_shap, lime, exact_shapley or occlusion.")
+        str, typer.Option(metavar="METHOD", help="kernel_shap, lime, exact_shapley, occlusion or integrated_gradients.")
     ] = "kernel_shap",
     target: Annotated[str | None, typer.Option(help="The class to explain; else the likeliest.")] = None,
     samples: Annotated[int | None, typer.Option(help="How many samples the model may be asked about.")] = None,

@@ -3,7 +3,7 @@ import { useAddress } from "./address";
 import type { Explanation, Player } from "./explanation";
 
 /** Where a part lies, in words. */
-export function placeWords({ box, text, start = 0, end = 0 }: Player, kind: string): string {
+function placeWords({ box, text, start = 0, end = 0 }: Player, kind: string): string {
   if (box) {
     const [y0, x0, y1, x1] = box;
     return `${span("row", y0, y1)}, ${span("column", x0, x1)}`;
@@ -16,7 +16,7 @@ const span = (what: string, first: number, end: number): string =>
   end - first === 1 ? `${what} ${first + 1}` : `${what}s ${first + 1} to ${end}`;
 
 /** The parts that add or take most. */
-export const strongest = ({ players }: Explanation, most: number): Player[] =>
+const strongest = ({ players }: Explanation, most: number): Player[] =>
   [...players].sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, most);
 
 const side = (value: number): string => (value > 0 ? "for" : "against");
@@ -25,6 +25,7 @@ interface Props {
   explanation: Explanation;
   /** The body of the request: a picture. */
   sent: Blob | null;
+  /** The text that was asked about; where it is empty, its parts are put one after the other. */
   text: string;
 }
 
@@ -44,6 +45,20 @@ export function Parts({ explanation, sent, text }: Props) {
         />
       ))}
     </div>
+  );
+}
+
+const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
+
+/** How to read the colours, and the strongest parts in words. */
+export function Reading({ explanation }: { explanation: Explanation }) {
+  const { kind, target, r2 } = explanation;
+  const words = strongest(explanation, 3).map((player) => `${placeWords(player, kind)} ${signed(player.value)}`);
+  return (
+    <figcaption class="muted small" aria-live="polite">
+      <span class="for">Blue</span> speaks for {target}, <span class="against">orange</span> against it. Strongest: {words.join("; ")}.
+      {r2 === null ? "" : ` A sum of parts tells ${Math.round(Math.max(0, r2) * 100)} % of what the model does.`}
+    </figcaption>
   );
 }
 
@@ -70,15 +85,16 @@ function Words({ explanation, text, share }: { explanation: Explanation; text: s
   let done = 0;
   return (
     <p class="words" aria-label={`What each part of the text adds to ${explanation.target}`}>
-      {explanation.players.map(({ value, start = 0, end = 0 }) => {
+      {explanation.players.map(({ value, start = 0, end = 0, text: part }) => {
         const before = signs.slice(done, start).join("");
         done = end;
         return (
           <span key={start}>
             {before}
             <mark class={side(value)} title={value.toFixed(3)} style={{ "--share": share(value) }}>
-              {signs.slice(start, end).join("")}
+              {part ?? signs.slice(start, end).join("")}
             </mark>
+            {signs.length ? "" : " "}
           </span>
         );
       })}

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { asProblem, call, type Problem } from "../http";
 import { Trouble } from "../part/trouble";
 import type { Explanation } from "./explanation";
-import { Parts, placeWords, strongest } from "./parts";
+import { Parts, Reading } from "./parts";
 
 const METHODS = {
   kernel_shap: "Shapley values, sampled",
@@ -27,8 +27,6 @@ interface Asked<Question> {
   found: Explanation | null;
   problem: Problem | null;
 }
-
-const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
 
 export function Why<Question>({ model, question, body }: Props<Question>) {
   const method = useSignal<Method>("kernel_shap");
@@ -73,13 +71,7 @@ export function Why<Question>({ model, question, body }: Props<Question>) {
       {now?.found ? (
         <figure>
           <Parts explanation={now.found} sent={now.sent} text={now.text} />
-          <figcaption class="muted small" aria-live="polite">
-            <span class="for">Blue</span> speaks for {now.found.target}, <span class="against">orange</span> against it. Strongest:{" "}
-            {strongest(now.found, 3)
-              .map((player) => `${placeWords(player, now.found!.kind)} ${signed(player.value)}`)
-              .join("; ")}
-            {now.found.r2 === null ? "." : `. A sum of parts tells ${Math.round(Math.max(0, now.found.r2) * 100)} % of what the model does.`}
-          </figcaption>
+          <Reading explanation={now.found} />
         </figure>
       ) : null}
     </section>
