@@ -27,7 +27,13 @@ def names(preprocessing: Preprocessing, classes: list[str]) -> tuple[str, ...]:
 
 def numbers(preprocessing: Preprocessing, outputs: NDArray[np.float32], samples: Samples) -> NDArray[np.float64]:
     """What a network says of raw samples, as [N, names]: probabilities, or numbers in their own units, of a forecast
-    the mean of its rows."""
+    the mean of its rows.
+
+    Raises:
+        Invalid: an output is no finite number.
+    """
+    if not np.isfinite(outputs).all():
+        raise Invalid("its numbers are too large for this model: the answer would be no finite number", "#/inputs/0")
     targets = preprocessing.targets
     if targets is None:
         return softmax(outputs)
