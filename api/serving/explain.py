@@ -62,10 +62,10 @@ class Explain:
     ) -> objects.Explanation:
         def check(done: int) -> None:
             if time.monotonic() > deadline or self._stopping.is_set():
-                raise self._late(question, done)
+                raise self._late(question, preprocessing.kind, done)
 
-        check(0)
         preprocessing = loaded.version.preprocessing
+        check(0)
         players = divide(preprocessing, sample, question.parts)
 
         def outputs(samples: NDArray[Any]) -> NDArray[np.float64]:
@@ -85,14 +85,13 @@ class Explain:
             **answer.express(preprocessing, sample, players, found),  # type: ignore[typeddict-item]  # as the worker does
         }
 
-    def _late(self, question: Question, done: int) -> Invalid:
-        what, field = "samples", "samples"
+    def _late(self, question: Question, kind: str, done: int) -> Invalid:
+        field = "samples"
         if question.method in ("exact_shapley", "occlusion"):
-            field = "segments" if question.parts.grid is None else "grid"
-            what = "grid or segments"
+            field = "grid" if kind == "image" else "segments"
         return Invalid(
             f"the explanation took longer than {self._seconds:g} s, in which {done:,} samples were computed: lower "
-            f"{what}, or ask when less is going on",
+            f"{field}, or leave it to a worker with Prefer: respond-async",
             f"#/query/{field}",
         )
 

@@ -61,6 +61,9 @@ def test_a_digit_is_explained_by_keyboard_and_by_another_method(visit: Any, seen
     expect(heat).to_have_count(0)  # what was shown was another method's
     explain.click()
     expect(page.locator(".heat rect")).to_have_count(9)
+    page.get_by_label("Method").select_option("integrated_gradients")
+    explain.click()
+    expect(page.locator(".heat rect")).to_have_count(64)
     page.get_by_role("button", name="Clear").click()
     expect(heat).to_have_count(0)
     expect(explain).to_be_disabled()
@@ -88,3 +91,17 @@ def test_a_series_is_explained_by_its_stretches(visit: Any, system: Any) -> None
     page.get_by_role("button", name="Explain").click()
     expect(page.locator(".stretches span")).to_have_count(8)
     expect(page.get_by_role("region", name="Why")).to_contain_text(re.compile(r"Strongest: step \d"))
+
+
+def test_what_a_worker_explained_is_on_the_page_of_its_job(visit: Any, system: Any, seen: str) -> None:
+    sample = system.http.get("/v1/datasets/digits/samples", params={"limit": 1}).json()["data"][0]["values"]
+    asked = system.http.post(
+        f"/v1/models/{seen}:explain", json={"inputs": [sample]}, headers={"Prefer": "respond-async"}
+    ).json()
+    assert system.ended(asked["id"])["status"] == "succeeded"
+    page = visit.to(f"jobs/{asked['id']}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{seen}:1")
+    expect(page.locator(".heat rect")).to_have_count(64)
+    expect(page.locator("main")).to_contain_text("kernel shap")
+    page = visit.to("jobs?kind=explain")
+    expect(page.get_by_role("list", name="Jobs")).to_contain_text("explained")

@@ -2,7 +2,8 @@
 import { useSignal } from "@preact/signals";
 import { asProblem, call, type Problem } from "../http";
 import { Trouble } from "../part/trouble";
-import type { Explanation } from "./explanation";
+import { href } from "../route";
+import type { Explain, Explanation } from "./explanation";
 import { Parts, Reading } from "./parts";
 
 const METHODS = {
@@ -10,6 +11,7 @@ const METHODS = {
   exact_shapley: "Shapley values of few parts, exact",
   lime: "LIME",
   occlusion: "Occlusion",
+  integrated_gradients: "Integrated gradients, by a worker",
 };
 type Method = keyof typeof METHODS;
 
@@ -25,6 +27,8 @@ interface Asked<Question> {
   sent: Blob | null;
   text: string;
   found: Explanation | null;
+  /** Where it will be found, when it takes longer. */
+  job: string | null;
   problem: Problem | null;
 }
 
@@ -33,17 +37,19 @@ export function Why<Question>({ model, question, body }: Props<Question>) {
   const asked = useSignal<Asked<Question> | null>(null);
   // An explanation is of one question by one method: with another of either it is gone.
   const now = asked.value?.about === question && asked.value.method === method.value ? asked.value : null;
-  const busy = now !== null && !now.found && !now.problem;
+  const busy = now !== null && !now.found && !now.job && !now.problem;
 
   const ask = async (about: Question): Promise<void> => {
-    const mine: Asked<Question> = { about, method: method.value, sent: null, text: "", found: null, problem: null };
+    const mine: Asked<Question> = { about, method: method.value, sent: null, text: "", found: null, job: null, problem: null };
     asked.value = mine;
     let answered: Asked<Question>;
     try {
       const sent = await body(about);
       const path = `/v1/models/${encodeURIComponent(model)}:explain?method=${mine.method}`;
-      const answer = await call<Explanation>(path, { method: "POST", body: sent });
-      answered = { ...mine, sent, text: sent.type.startsWith("text/") ? await sent.text() : "", found: answer.body };
+      const answer = await call<Explanation | Explain>(path, { method: "POST", body: sent, headers: { prefer: "wait=20" } });
+      const text = sent.type.startsWith("text/") ? await sent.text() : "";
+      if (answer.body && "players" in answer.body) answered = { ...mine, sent, text, found: answer.body };
+      else answered = { ...mine, job: answer.body?.id ?? null };
     } catch (error) {
       answered = { ...mine, problem: asProblem(error) };
     }
@@ -67,6 +73,11 @@ export function Why<Question>({ model, question, body }: Props<Question>) {
           ))}
         </select>
       </div>
+      {now?.job ? (
+        <p class="muted">
+          That takes a while; the explanation will be on <a href={href(["jobs", now.job])}>the page of its job</a>.
+        </p>
+      ) : null}
       {now?.problem ? <Trouble problem={now.problem} /> : null}
       {now?.found ? (
         <figure>
