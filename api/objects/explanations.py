@@ -4,8 +4,8 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from core.explain import Method
 from core.explain.players import Baseline
+from core.specs.explain import AnyMethod
 
 
 class Player(TypedDict):
@@ -37,7 +37,7 @@ class Explanation(TypedDict):
     model: str
     model_version: int
     kind: str
-    method: Method | Literal["integrated_gradients"]
+    method: AnyMethod
     target: str
     output: float
     base_value: float

@@ -14,12 +14,13 @@ from core.explain.players import MOST_PLAYERS, Baseline, Parts, Players, Samples
 from core.specs.base import NO_NUL, Spec
 
 MOST_SAMPLES = 16384
+AnyMethod = Literal[Method, "integrated_gradients"]
 
 
 class ExplainOptions(Spec):
     """What a client may ask for; every field has a usual value."""
 
-    method: Method | Literal["integrated_gradients"] = "kernel_shap"
+    method: AnyMethod = "kernel_shap"
     """`exact_shapley` is for at most 12 players; `integrated_gradients` need a worker."""
     target: Annotated[str, StringConstraints(max_length=512, pattern=NO_NUL)] | None = None
     """The class, or the name of a number, to explain; the likeliest class unless said."""

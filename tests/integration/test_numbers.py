@@ -70,8 +70,6 @@ def test_a_table_is_foretold_in_its_own_units(service: Stack) -> None:
     assert (why["target"], len(why["players"])) == ("load", 12)
     assert why["output"] == pytest.approx(foretold[0].mean(), rel=1e-5)
     assert abs(why["additivity_gap"]) < 1e-6
-    vast = stack.http.post("/v1/models/power:explain", json={"inputs": [[[3e38, 0]] * 23 + [[-3e38, 0]]]})
-    assert vast.status_code == 422 and vast.json()["errors"][0]["pointer"] == "#/inputs/0"
     further = {**spec, "fine_tune_from": "power", "data": {**data, "horizon": 8}}
     tuned = stack.ended(stack.submit(further))
     assert tuned["status"] == "succeeded" and tuned["layers"][-1]["output"] == [8]
