@@ -13,9 +13,10 @@ from core.catalog.models import PRODUCTION
 from core.db import now
 from core.jobs.lanes import lane_of
 from core.jobs.line import Place, places, remaining_seconds
-from core.jobs.submit import Intake, make_plan
+from core.jobs.submit import Intake, make_plan, sample_of
 from core.plan import Plan
-from core.specs import TrainJob
+from core.plan_forecast import windowed
+from core.specs import Data, TrainJob
 from core.tables import AliasMove, ApiKey, Checkpoint, Dataset, Job, JobEvent, Model, ModelAlias, ModelVersion, Worker
 
 _LAYER_FIELDS = ("name", "kind", "input", "output", "parameters", "flops", "activation_bytes")
@@ -216,12 +217,7 @@ def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVe
         "onnx_sha256": row.onnx_sha256,
         "parameters": row.parameters,
         "task": made_from.task,
-        "input": {
-            "kind": made_from.kind,
-            # of a forecast's table the window that is seen
-            "shape": row.preprocessing["shape"] if made_from.task == "forecast" else made_from.shape,
-            "dtype": made_from.dtype,
-        },
+        "input": {"kind": made_from.kind, "shape": _shape_read(row, made_from), "dtype": made_from.dtype},
         "preprocessing": None,
         "classes": made_from.classes,
         "columns": made_from.columns,
@@ -230,6 +226,13 @@ def version(name: str, row: ModelVersion, made_from: Dataset) -> objects.ModelVe
         "dataset": {"id": made_from.id, "name": made_from.name, "version": made_from.version},
         "spec": row.spec,
     }
+
+
+def _shape_read(row: ModelVersion, made_from: Dataset) -> list[int]:
+    """Of one sample; of a forecast's table the window that is seen."""
+    if made_from.task != "forecast":
+        return made_from.shape
+    return list(windowed(sample_of(made_from), Data.model_validate(row.spec["data"])).shape)
 
 
 def alias(name: str, row: ModelAlias) -> objects.Alias:

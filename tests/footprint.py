@@ -39,13 +39,24 @@ def write_dataset(path: Path, task: dict[str, Any]) -> int:
     tensors = {}
     for split in ("train", "test"):
         count = task[split]
+        if task["kind"] == "corpus":
+            tensors[f"{split}.text"] = random.integers(97, 123, count, np.uint8)
+            continue
         if task["kind"] == "image":
             tensors[f"{split}.inputs"] = random.integers(0, 256, (count, *shape), np.uint8)
         else:
             tensors[f"{split}.inputs"] = random.standard_normal((count, *shape), np.float32)
         tensors[f"{split}.targets"] = np.arange(count, dtype=np.int64) % classes
     names = [str(number) for number in range(classes)]
-    manifest = {"kind": task["kind"], "shape": list(shape), "dtype": "", "classes": names, "source": "random"}
+    kind = "language" if task["kind"] == "corpus" else "classification"
+    manifest = {
+        "kind": task["kind"],
+        "task": kind,
+        "shape": list(shape),
+        "dtype": "",
+        "classes": names,
+        "source": "random",
+    }
     content = save(tensors, {"manifest": json.dumps(manifest)})
     path.write_bytes(content)
     return len(content)

@@ -11,7 +11,7 @@ from core.jobs.explain import submit_explain
 from core.jobs.finish import cancelled, explained, fail, hand_back, ingested, paused, succeed
 from core.jobs.ingest import submit_ingest
 from core.jobs.lanes import Lane
-from core.jobs.lease import Claim, Input, claim, renew, requeue_expired, take_unsent
+from core.jobs.lease import Claim, Input, claim, free_elsewhere, renew, requeue_expired, take_unsent
 from core.jobs.record import CheckpointEntry, checkpoint, record
 from core.jobs.replay import replay
 from core.jobs.requests import cancel, delete, pause, resume
@@ -34,6 +34,7 @@ __all__ = [
     "delete",
     "explained",
     "fail",
+    "free_elsewhere",
     "hand_back",
     "ingested",
     "pause",

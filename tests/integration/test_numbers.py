@@ -50,6 +50,8 @@ def test_a_table_is_foretold_in_its_own_units(service: Stack) -> None:
     assert {"validation_mae", "validation_rmse", "train_mae"} <= stack.metrics(job["id"]).keys()
 
     version = stack.http.get("/v1/models/power/versions/1").json()
+    (listed,) = stack.http.get("/v1/models/power/versions").json()["data"]
+    assert listed == {**version, "preprocessing": None}
     assert version["ready"] and version["input"]["shape"] == [24, 2] and version["task"] == "forecast"
     test = [values[320 + first - 24 : 320 + first + 6] for first in range(75)]
     body = {"inputs": [one[:24].tolist() for one in test]}
@@ -64,6 +66,7 @@ def test_a_table_is_foretold_in_its_own_units(service: Stack) -> None:
     assert stack.http.post("/v1/models/power:predict?top=2", json=body).status_code == 422
     vast = stack.http.post("/v1/models/power:predict", json={"inputs": [[[3e38, 0]] * 23 + [[-3e38, 0]]]})
     assert vast.status_code == 422 and vast.json()["errors"][0]["pointer"] == "#/inputs/0"
+    assert "too far from those in its last row" in vast.text
     why = stack.http.post(
         "/v1/models/power:explain?channels=true&segments=6", json={"inputs": body["inputs"][:1]}
     ).json()
