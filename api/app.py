@@ -15,6 +15,7 @@ from api.routes import (
     checkpoints,
     datasets,
     estimates,
+    explanations,
     health,
     history,
     jobs,
@@ -29,7 +30,21 @@ from api.service import Service
 from api.serving import predict
 from core.settings import Settings
 
-ROUTERS = (jobs, estimates, history, checkpoints, datasets, uploads, models, aliases, workers, keys, health, protocol)
+ROUTERS = (
+    jobs,
+    estimates,
+    history,
+    checkpoints,
+    datasets,
+    uploads,
+    models,
+    aliases,
+    explanations,
+    workers,
+    keys,
+    health,
+    protocol,
+)
 
 
 def create_app(settings: Settings) -> Edge:

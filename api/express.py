@@ -75,9 +75,10 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "dataset": dataset,
         "model": row.model,
         "model_version": row.model_version,
-        "ingest": None
-        if trains
-        else {"dataset": spec["dataset"], "options": spec["options"], "source": spec["source"]},
+        "ingest": {"dataset": spec["dataset"], "options": spec["options"], "source": spec["source"]}
+        if row.kind == "ingest"
+        else None,
+        "explain": {"model": spec["model"], "options": spec["options"]} if row.kind == "explain" else None,
         "fine_tune_from": spec.get("fine_tune_from"),
         "network": spec.get("network"),
         "data": spec.get("data"),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from api.auth import Access
 from api.metrics import Counters
+from api.serving.explain import Explain
 from api.serving.predict import Predict
 from api.stream import Tailer
 from api.submissions import Submissions
@@ -26,6 +27,7 @@ class Service:
     access: Access
     tailer: Tailer
     predict: Predict
+    explain: Explain
     counters: Counters
     tickets: Tickets
     submissions: Submissions
@@ -48,6 +50,7 @@ class Service:
             access=access,
             tailer=Tailer(database),
             predict=Predict(database, watch, access, counters, settings.max_in_flight),
+            explain=Explain(settings.explain_seconds),
             counters=counters,
             tickets=tickets,
             submissions=Submissions(database, tickets),
@@ -64,5 +67,6 @@ class Service:
         self.reconciler.stop()
         self.watch.stop()
         self.tickets.close()
+        self.explain.close()
         self.predict.close()
         self.database.close()

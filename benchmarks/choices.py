@@ -50,7 +50,7 @@ CANDIDATES: dict[str, list[list[str]]] = {
         [f"{HIDDEN}=128"],
         ['data.augment={"noise": 0.2}'],
     ],
-    "names": [[], [f"{CELL}=gru"], [f"{DROPOUT}=0.5"], [f"{READOUT}=last"]],
+    "names": [[], [f"{RATE}=0.004"], [f"{DROPOUT}=0.5"], [f"{EPOCHS}=20"]],
     "spoken-digits-cnn": [
         [],
         ['data.augment={"noise": 0.2, "time_mask": 6, "scale": 0.3, "time_shift": 8}'],

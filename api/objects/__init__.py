@@ -19,9 +19,11 @@ from api.objects.catalog import (
     Sample,
 )
 from api.objects.estimates import Estimate
+from api.objects.explanations import Explanation, Player
 from api.objects.jobs import (
     Checkpoint,
     Event,
+    Explain,
     Failure,
     Ingest,
     Job,
@@ -43,6 +45,8 @@ __all__ = [
     "DatasetRef",
     "Estimate",
     "Event",
+    "Explain",
+    "Explanation",
     "Failure",
     "Foretold",
     "Generation",
@@ -57,6 +61,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "NewKey",
+    "Player",
     "Prediction",
     "Predictions",
     "Progress",

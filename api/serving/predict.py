@@ -25,6 +25,7 @@ from api.watch import CatalogWatch
 from core import log
 from core.db import Database
 from core.errors import EpochdError, Invalid, Overloaded
+from core.explain.answer import softmax
 
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
@@ -186,15 +187,6 @@ def require_finite(outputs: NDArray[np.floating[Any]]) -> None:
         index = int(finite.argmin())
         sentence = "its numbers are too large for this model: the answer would be no finite number"
         raise Invalid(f"sample {index}: {sentence}", f"#/inputs/{index}")
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probabilities [N, classes]."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:
