@@ -15,6 +15,7 @@ from api.routes import (
     checkpoints,
     datasets,
     estimates,
+    explanations,
     health,
     history,
     jobs,
@@ -30,7 +31,21 @@ from api.serving import predict
 from api.serving.ledger import Ledger
 from core.settings import Settings
 
-ROUTERS = (jobs, estimates, history, checkpoints, datasets, uploads, models, aliases, workers, keys, health, protocol)
+ROUTERS = (
+    jobs,
+    estimates,
+    history,
+    checkpoints,
+    datasets,
+    uploads,
+    models,
+    aliases,
+    explanations,
+    workers,
+    keys,
+    health,
+    protocol,
+)
 
 
 def create_app(settings: Settings, ledger: Ledger | None = None) -> Edge:

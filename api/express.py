@@ -1,6 +1,6 @@
 """Rows of the database as the API's objects. Only a job's needs to look around (line, plan, dataset)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
@@ -13,9 +13,10 @@ from core.catalog.models import PRODUCTION
 from core.db import now
 from core.jobs.lanes import lane_of
 from core.jobs.line import Place, places, remaining_seconds
-from core.jobs.submit import Intake, make_plan
+from core.jobs.submit import Intake, make_plan, sample_of
 from core.plan import Plan
-from core.specs import TrainJob
+from core.plan_forecast import windowed
+from core.specs import Data, TrainJob
 from core.tables import AliasMove, ApiKey, Checkpoint, Dataset, Job, JobEvent, Model, ModelAlias, ModelVersion, Worker
 
 _LAYER_FIELDS = ("name", "kind", "input", "output", "parameters", "flops", "activation_bytes")
@@ -74,9 +75,10 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "dataset": dataset,
         "model": row.model,
         "model_version": row.model_version,
-        "ingest": None
-        if trains
-        else {"dataset": spec["dataset"], "options": spec["options"], "source": spec["source"]},
+        "ingest": {"dataset": spec["dataset"], "options": spec["options"], "source": spec["source"]}
+        if row.kind == "ingest"
+        else None,
+        "explain": {"model": spec["model"], "options": spec["options"]} if row.kind == "explain" else None,
         "fine_tune_from": spec.get("fine_tune_from"),
         "network": spec.get("network"),
         "data": spec.get("data"),
@@ -183,24 +185,19 @@ def dataset(row: Dataset) -> objects.Dataset:
 
 
 def model(
-    row: Model,
-    served: list[objects.Served],
-    versions: int,
-    latest_ready: int | None,
-    aliases: Mapping[str, int],
-    production_ready: bool,
+    row: Model, served: list[objects.Served], versions: int, latest: int | None, aliases: dict[str, int], ready: bool
 ) -> objects.Model:
-    """A model; its alias ``production`` decides what it serves, else the newest version that is ready."""
+    """A model; its alias ``production`` (if it is ``ready``) decides what it serves, else the ``latest`` that is."""
     production = aliases.get(PRODUCTION)
     return {
         "object": "model",
         "name": row.name,
         "created_at": row.created_at,
         "production": production,
-        "latest_ready": latest_ready,
-        "serves": latest_ready if production is None else production if production_ready else None,
+        "latest_ready": latest,
+        "serves": latest if production is None else production if ready else None,
         "versions": versions,
-        "aliases": dict(aliases),
+        "aliases": aliases,
         "served": served,
     }
 
@@ -221,12 +218,7 @@ def version(name: str, row: ModelVersion, made_from: Dataset, served: objects.Se
         "onnx_sha256": row.onnx_sha256,
         "parameters": row.parameters,
         "task": made_from.task,
-        "input": {
-            "kind": made_from.kind,
-            # of a forecast's table the window that is seen
-            "shape": row.preprocessing["shape"] if made_from.task == "forecast" else made_from.shape,
-            "dtype": made_from.dtype,
-        },
+        "input": {"kind": made_from.kind, "shape": _shape_read(row, made_from), "dtype": made_from.dtype},
         "preprocessing": None,
         "classes": made_from.classes,
         "columns": made_from.columns,
@@ -236,6 +228,13 @@ def version(name: str, row: ModelVersion, made_from: Dataset, served: objects.Se
         "spec": row.spec,
         "served": served,
     }
+
+
+def _shape_read(row: ModelVersion, made_from: Dataset) -> list[int]:
+    """Of one sample; of a forecast's table the window that is seen."""
+    if made_from.task != "forecast":
+        return made_from.shape
+    return list(windowed(sample_of(made_from), Data.model_validate(row.spec["data"])).shape)
 
 
 def alias(name: str, row: ModelAlias) -> objects.Alias:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from api.auth import Access
 from api.metrics import Counters
+from api.serving.explain import Explain
 from api.serving.ledger import Ledger
 from api.serving.predict import Predict
 from api.stream import Tailer
@@ -27,6 +28,7 @@ class Service:
     access: Access
     tailer: Tailer
     predict: Predict
+    explain: Explain
     counters: Counters
     tickets: Tickets
     submissions: Submissions
@@ -60,6 +62,7 @@ class Service:
                 max_in_flight=settings.max_in_flight,
                 most_seconds=settings.predict_seconds,
             ),
+            explain=Explain(settings.explain_seconds),
             counters=counters,
             tickets=tickets,
             submissions=Submissions(database, tickets),
@@ -76,5 +79,6 @@ class Service:
         self.reconciler.stop()
         self.watch.stop()
         self.tickets.close()
+        self.explain.close()
         self.predict.close()
         self.database.close()

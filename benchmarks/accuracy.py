@@ -72,8 +72,8 @@ def measure(one: RealSet, report: Report) -> None:
             differing = otherwise(client, f"{one.job['model']}:{job['model_version']}", dataset.test, result)
             report.row(one.example, "called otherwise by :predict", f"of {len(dataset.test)}", [differing])
             report.goal(f"{one.example}: called otherwise by :predict", differing, "<=", 0)
-    say(f"{one.example}: logistic regression")
     right = baselines.accuracy(dataset, TrainJob.model_validate(one.job).training)
+    say(f"{one.example}: logistic regression {right:.4f}")
     report.row(one.example, "logistic regression, accuracy", "", [right])
 
 
@@ -83,6 +83,7 @@ def judge(one: RealSet, result: dict[str, Any], report: Report) -> None:
         score = result["test"][goal.score]
         value = goal.value
         report.row(one.example, f"Epochd, {goal.score}", "", [score])
+        say(f"{one.example}: {goal.score} {score:.4f}")
         if value is None:
             value = result["baseline"][goal.score]
             report.row(one.example, f"{result['baseline']['name']}, {goal.score}", "", [value])

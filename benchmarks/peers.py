@@ -8,6 +8,7 @@ from epochd.up.supervisor import default_data_dir
 
 REQUIREMENTS = {
     "pytorch": ["torch==2.13.0", "lightning==2.6.6", "numpy==2.4.6"],
+    "captum": ["torch==2.13.0", "captum==0.9.0", "scikit-learn==1.9.1", "numpy==2.4.6"],
     "keras": ["tensorflow-cpu==2.21.0", "keras==3.15.1", "numpy==2.4.6"],
 }
 

@@ -44,23 +44,23 @@ class Tickets:
 
     def __init__(self, broker_url: str) -> None:
         self._app = celery_app(broker_url)
-        self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(maxsize=1000)
+        self._waiting: queue.Queue[tuple[str, str, int] | None] = queue.Queue(maxsize=1000)
         self._thread = threading.Thread(target=self._send_all, name="tickets", daemon=True)
         self._thread.start()
 
-    def send(self, job_id: str, queue_name: str) -> None:
-        """Send a ticket soon. Call it after the commit."""
+    def send(self, job_id: str, queue_name: str, passed: int = 0) -> None:
+        """Send a ticket soon. Call it after the commit. ``passed``: how many busy workers have had it already."""
         try:
-            self._waiting.put_nowait((job_id, queue_name))
+            self._waiting.put_nowait((job_id, queue_name, passed))
         except queue.Full:
             log.get(__name__).debug("ticket_not_sent", job=job_id, reason="too many wait; it is sent again later")
 
     def _send_all(self) -> None:
         logger, away = log.get(__name__), False
         while (ticket := self._waiting.get()) is not None:
-            job_id, queue_name = ticket
+            job_id, queue_name, passed = ticket
             try:
-                self._app.send_task(TASK, args=[job_id], queue=queue_name)
+                self._app.send_task(TASK, args=[job_id, passed], queue=queue_name)
             except (OperationalError, OSError) as error:
                 if not away:
                     logger.warning("broker_away", job=job_id, reason=str(error))

@@ -66,7 +66,7 @@ def estimate(session: Session, tenant: str, request: TrainJob) -> Estimate:
     made = make_plan(request, dataset)
     known = fleet.known(session, now(session))
     run = length(request, samples(request, dataset.task, dataset.splits))
-    memory = needs.memory(request, dataset, made)
+    memory = needs.memory(request, dataset, made, needs.most_threads(known))
     return Estimate(
         request=request,
         dataset=dataset,
@@ -99,7 +99,7 @@ def _verdict(request: TrainJob, dataset: Dataset, made: Plan, memory: Memory, kn
     best = fleet.largest(known, need)
     batch = None
     if best is not None:
-        batch = needs.largest_batch(request, dataset, made, fleet.slot_bytes(best))
+        batch = needs.largest_batch(request, dataset, made, needs.most_threads(known), fleet.slot_bytes(best))
     if not known:
         return Verdict(None, "no worker was seen within a day; the job would wait for one", None, misfits)
     try:

@@ -1,11 +1,11 @@
 """How much memory a training needs, from its plan: an estimate for the process that trains, on a CPU.
 
-The arithmetic follows what PyTorch keeps for the backward pass; its few factors were fitted on the peak of resident
-memory (VmHWM) of 125 measured trainings - CNNs and RNNs of 60 to 1,300 MiB, batches of 16 to 512, every kind of layer,
-optimizer and precision - which ``tests/footprint.py`` runs as a worker does, with two threads and the worker's
-allocator settings. Of those and 45 others, 163 of 170 lay within 25 % or 64 MiB; 7 missed by up to 35 %. It says too
-little for residual blocks with silu on large maps (362-376 MiB said, 466-520 taken, which is outside the bounds of
-``tests/unit/test_memory.py``: that draws smaller networks) and too much for a large LSTM of two layers (1,593, 1,178).
+A step's tensors are put into a heap in the order in which PyTorch makes and frees them (``core.plan_tensors``), as many
+samples at once as training takes (``core.plan_shares``). What remains measured are the few factors below and what
+recurrent layers have inside. Checked on the peak of resident memory (VmHWM), which ``tests/footprint.py`` measures as a
+worker trains, with two threads and the worker's allocator settings: ``tests/unit/test_memory.py`` draws networks of
+every kind of layer, and holds them and the examples to 25 % or 64 MiB. Of 100 others, of 105 to 2,937 MiB, 98 lay
+within that; a batch normalisation with residual blocks over 2,000 steps took 661 MiB of 462 said.
 """
 
 import math
@@ -13,10 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.plan import FULL_BATCH_CHUNK, Plan
-from core.plan_layers import BYTES, GATES, Layer, Shape
+from core.plan_layers import BYTES, Shape
 from core.plan_length import held_out
+from core.plan_shares import Division, divide
+from core.plan_tensors import evaluation_bytes, step_bytes
 from core.specs import Optimizer, TrainSpec
 
+USUAL_THREADS = 2
+"""Of a job, while no worker is known that would say."""
 MOST_BATCH = 2**20
 """The largest batch_size that a spec may have."""
 _LIBRARIES = 80 * 2**20
@@ -26,11 +30,13 @@ _EVALUATION_BATCH = 512
 """``models.evaluate`` looks at this many samples at once."""
 _READ_AT_ONCE = 1024
 """And at this many tokens of a text that is read through."""
-_IN_FLIGHT = 1.25
-"""The two gradients that the backward pass holds beside what it goes through. The fit gives 1.23: the allocator's
-holes and the convolutions' own buffers are in it."""
-_EVALUATION = 0.9
-"""Evaluation's maps are of another size than training's, so that they find few holes to reuse; the fit gives 0.90."""
+_GROWTH = 1.35
+_GROWTH_OF_SHARES = 1.15
+"""From step to step small tensors that stay fall into holes, which then take no large one any more; where, is chance:
+the same training of a 5x5 convolution with batch normalisation took from 426 to 670 MiB. The threads of shares have
+heaps of their own, which are given back when they are empty."""
+_LENGTHS = 1.6
+"""Batches from short to long: the larger tensors of a convolution do not fit where the last batch's were."""
 _EXPORT = 7
 """Copies of the weights at the end: the best checkpoint, a network to compare with, the ONNX message (array, graph,
 model, bytes) and ONNX Runtime's own. An SGD of 64 MiB of weights peaks at 10.3 times their size, 3 of them held."""
@@ -41,23 +47,9 @@ _MAPPED = 64 * 2**20
 """A chunk of a mapped data set on its way to statistics, or to another size: 4 MiB, and its copies in wider types."""
 _MAPPED_SAMPLE = 64
 """Of each sample in memory: target, length, row and place in the file, and the order of an epoch as it is drawn."""
-_RECURRENT = {"elman": 4, "gru": 8, "lstm": 24}
-"""Numbers that a training step holds at its peak for each state of each step and layer. PyTorch's LSTM keeps on a CPU
-the projections, the gates, both states and the gradients of all; the fits give 3.9, 7.3 and 24.2."""
-_RECURRENT_BF16 = {"elman": 2, "gru": 6, "lstm": 15}
-"""The same under autocast: of GRU and LSTM only the matrix products are halved (fits: 5.2 and 15.4)."""
-_RECURRENT_EVALUATION = {"elman": 1, "gru": 6, "lstm": 1}
-"""The same without gradients: a GRU projects the whole sequence at once, three gates (fits: 1.0, 5.8 and 0.8)."""
 _OF_AN_OUTPUT = 56
 """Bytes that the scores of a forecast hold of each number foretold: the number, what came, and their difference, in
 double precision. Two tables of 500,000 and 1,000,000 rows gave 56 and 54."""
-_VIEWS = frozenset({"flatten", "rows", "readout_last"})
-"""Layers that only look at their input in another way."""
-_OF_INPUT = frozenset({"leaky_relu", "gelu", "silu"})
-"""Activations whose gradient is computed from their input; the others' from their output."""
-_KEEP_INPUT = frozenset(
-    {"conv", "max_pool", "average_pool", "batch_norm", "group_norm", "dense", "global_max", "readout_max", *GATES}
-)
 
 
 @dataclass(frozen=True)
@@ -122,32 +114,39 @@ class Memory:
         return self.training_bytes + min(self.dataset_bytes, self.mapped_bytes)
 
 
-def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None = None, devices: int = 1) -> Memory:
-    """The memory of a training; ``batch_size`` instead of the spec's, if it is given.
+def needed(
+    plan: Plan,
+    spec: TrainSpec,
+    samples: Samples,
+    threads: int = USUAL_THREADS,
+    batch_size: int | None = None,
+    devices: int = 1,
+) -> Memory:
+    """The memory of a training on so many threads; ``batch_size`` instead of the spec's, if it is given.
 
     On several ``devices`` each has a process, with a part of every batch and data of its own; they share the file.
     """
     rules = spec.hyperparameters
-    batch = math.ceil(min(batch_size or rules.samples_per_batch or FULL_BATCH_CHUNK, samples.train) / devices)
-    halved = rules.precision == "bf16"
+    whole = math.ceil((batch_size or rules.samples_per_batch or FULL_BATCH_CHUNK) / devices)
+    batch = min(whole, math.ceil(samples.train / devices))
+    division = divide(plan, whole, max(1, threads // devices))
+    shares, activations = _step(plan, division, batch, halved=rules.precision == "bf16")
     weights = plan.parameters * BYTES
     optimizer = _numbers(rules.optimizer) * weights
-    activations = math.ceil(batch * _step_bytes(plan, halved))
-    evaluated = min(_EVALUATION_BATCH, max(samples.test, held_out(samples.train, spec.data.validation)))
-    if plan.carries:
-        evaluated = math.ceil(_READ_AT_ONCE / plan.input[0])
-    evaluation = math.ceil(_EVALUATION * evaluated * _evaluation_bytes(plan))
+    evaluated, evaluation = _evaluation(plan, spec, samples)
+    if division is None:  # in the thread of the steps: tensors of fewer samples find room where theirs were
+        evaluation = max(0, evaluation - activations * max(0, batch - evaluated) // batch)
     # A checkpoint is a copy of weights, optimizer and best weights; the copy is still there while the next steps run.
     state = optimizer + weights
     copy = weights + state
     # At its end a training holds no activations, and saving can use their memory.
     saving = max(copy + weights + _SERIALISED * state, _EXPORT * weights)
     # Another process has its own of these; and in each the gradients are added up in one more copy.
-    ranks = (devices - 1) * (2 * weights + optimizer + activations + _LIBRARIES)
+    ranks = (devices - 1) * (weights * (1 + shares) + optimizer + activations + _LIBRARIES)
     ranks += devices * weights if devices > 1 else 0
     parts = {
         "weights": weights,
-        "gradients": weights,
+        "gradients": weights * shares,
         "optimizer": optimizer,
         "best_weights": weights,
         "activations": activations,
@@ -162,6 +161,28 @@ def needed(plan: Plan, spec: TrainSpec, samples: Samples, batch_size: int | None
     mapped = _MAPPED + _MAPPED_SAMPLE * (samples.train + samples.test) + read
     held = samples.file_bytes + devices * copies
     return Memory(parts, held, devices * mapped if samples.mappable else held)
+
+
+def _step(plan: Plan, division: Division | None, batch: int, *, halved: bool) -> tuple[int, int]:
+    """Threads that share a batch, and the bytes that its inputs, and what is kept for the backward pass, take."""
+    inputs = batch * math.prod(plan.input) * (BYTES + 1)  # raw, and normalised
+    if division is None:
+        return 1, inputs + math.ceil(_GROWTH * step_bytes(plan, batch, halved=halved))
+    piece = min(math.ceil(batch / division.threads), division.piece)
+    steps = division.threads * step_bytes(plan, piece, halved=halved)
+    return division.threads, inputs + math.ceil(_GROWTH_OF_SHARES * steps)
+
+
+def _evaluation(plan: Plan, spec: TrainSpec, samples: Samples) -> tuple[int, int]:
+    """How many samples are looked at together, and their bytes."""
+    most = max(samples.test, held_out(samples.train, spec.data.validation))
+    count = min(_EVALUATION_BATCH, most)
+    if plan.carries:
+        count = math.ceil(_READ_AT_ONCE / plan.input[0])
+    taken = evaluation_bytes(plan, count)
+    if plan.variable and any(layer.kind == "conv" for layer in plan.layers):
+        taken = math.ceil(_LENGTHS * taken)
+    return count, taken
 
 
 def largest_batch_size(fits: Callable[[int], bool], least: int = 1) -> int | None:
@@ -186,72 +207,3 @@ def _numbers(optimizer: Optimizer) -> int:
             return 2 if optimizer.momentum else 1
         case "adam" | "adamw":
             return 2
-
-
-def _step_bytes(plan: Plan, halved: bool) -> float:
-    """Of one sample in a training step, at its peak: all that is kept up to a layer, and that layer's two gradients.
-
-    The loss of a language model keeps the logarithms of all probabilities, in fp32.
-    """
-    layers = _flat(plan.layers)
-    number = BYTES / 2 if halved else BYTES
-    kept = math.prod(plan.input) * float(BYTES + 1)  # raw, and normalised
-    total = peak = kept
-    for index, layer in enumerate(layers):
-        following = next((one for one in layers[index + 1 :] if one.kind not in _VIEWS), None)
-        total += _kept(layer, following, number, halved)
-        values = 0 if layer.kind in GATES else math.prod(layer.input) + math.prod(layer.output)
-        if layer.name.count("."):  # in a residual block: the gradient of the way around it waits
-            values += math.prod(layer.output)
-        if plan.carries and index == len(layers) - 1:
-            total += math.prod(layer.output) * BYTES
-        peak = max(peak, total + _IN_FLIGHT * values * number)
-    return peak
-
-
-def _kept(layer: Layer, following: Layer | None, number: float, halved: bool) -> float:
-    """Bytes of one sample that the forward pass leaves for the backward pass."""
-    outputs = math.prod(layer.output)
-    if layer.kind in GATES:
-        return outputs * int(layer.options["layers"]) * (_RECURRENT_BF16 if halved else _RECURRENT)[layer.kind] * BYTES
-    if layer.kind in _VIEWS:
-        return 0
-    kept = 0.0
-    by_input = layer.options.get("function") in _OF_INPUT
-    by_output = layer.kind in ("global_max", "readout_max") or ("function" in layer.options and not by_input)
-    if by_output or (following is not None and _keeps_input(following)):
-        kept += outputs * number
-    if layer.kind == "residual" and by_input:
-        kept += outputs * number  # the sum
-    if layer.kind == "max_pool":
-        kept += outputs * 8  # where each maximum was, as int64
-    if layer.kind == "dropout":
-        kept += outputs * number  # which values it let through
-    return kept
-
-
-def _keeps_input(layer: Layer) -> bool:
-    return layer.kind in _KEEP_INPUT or (layer.kind == "activation" and layer.options["function"] in _OF_INPUT)
-
-
-def _flat(layers: tuple[Layer, ...]) -> list[Layer]:
-    """In the order of computation: the body of a residual block before its sum."""
-    return [one for layer in layers for one in (*layer.inner, layer)]
-
-
-def _evaluation_bytes(plan: Plan) -> int:
-    """Of one sample in evaluation, at its peak: a layer's input and output, and what it needs between them."""
-    most = 0
-    for layer in plan.layers:
-        inputs, outputs = math.prod(layer.input), math.prod(layer.output)
-        if layer.kind in GATES:
-            count = _RECURRENT_EVALUATION[layer.kind] * outputs + inputs
-        elif layer.kind == "residual":  # the block's input waits for the sum
-            normalised = any(part.kind.endswith("_norm") for part in layer.inner)
-            count = (4 if normalised else 3) * outputs
-        elif layer.kind.endswith("_norm"):
-            count = 3 * outputs
-        else:
-            count = inputs + outputs
-        most = max(most, count * BYTES)
-    return most

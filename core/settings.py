@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=16 * 2**30, ge=1024)
     max_in_flight: int = Field(default=256, ge=1)
     predict_seconds: float = Field(default=30.0, ge=0.1, le=3600.0)
+    explain_seconds: float = Field(default=10.0, ge=0, le=600.0)
     worker_name: str = ""
     worker_slots: int = Field(default=1, ge=1, le=256)
     worker_threads: int = Field(default=0, ge=0, le=1024)

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from epochd.calls import segment
 from epochd.datasets import DatasetCalls
+from epochd.explanations import ExplanationCalls
 from epochd.generation import GenerationCalls
-from epochd.jobs import JobCalls
 from epochd.models import ModelCalls
 from epochd.resources import Info, Key, NewKey, Worker
 
 
-class Client(DatasetCalls, JobCalls, ModelCalls, GenerationCalls):
+class Client(DatasetCalls, ModelCalls, GenerationCalls, ExplanationCalls):
     """Talks to the service at ``url`` (else ``EPOCHD_URL``, else http://127.0.0.1:8600).
 
     ``key`` is an API key (else ``EPOCHD_API_KEY``); none is needed on the service's own machine. ``timeout`` is in

@@ -86,23 +86,32 @@ class ModelCalls(Calls):
             ValueError: not exactly one of ``inputs``, ``image`` and ``audio`` was given, ``inputs`` is one string and
                 no list, or the image or recording is of no known format.
         """
-        if sum(given is not None for given in (inputs, image, audio)) != 1:
-            raise ValueError("give one of inputs, image and audio")
-        if isinstance(inputs, str):
-            raise ValueError("inputs is a list of samples: put the text into a list")
-        path, params = f"/v1/models/{quote(model, safe='@:')}:predict", {"top": top}
-        file = image if image is not None else audio
-        if file is None:
-            body = {"inputs": list(inputs or ())}
-            answer = self._transport.json("POST", path, params=params, body=body, repeatable=True)
-        else:
-            content = file if isinstance(file, bytes) else Path(file).read_bytes()
-            headers = {"Content-Type": image_type(content) if image is not None else audio_type(content)}
-            answer = self._transport.json(
-                "POST", path, params=params, content=content, headers=headers, repeatable=True
-            )
+        path = f"/v1/models/{quote(model, safe='@:')}:predict"
+        answer = self._transport.json("POST", path, params={"top": top}, **question(inputs, image, audio))
         prediction: Prediction = answer
         return prediction
+
+
+def question(
+    inputs: Sequence[Any] | None,
+    image: bytes | str | os.PathLike[str] | None,
+    audio: bytes | str | os.PathLike[str] | None,
+) -> dict[str, Any]:
+    """How samples are sent to a model: options of ``Transport.send``.
+
+    Raises:
+        ValueError: as :meth:`ModelCalls.predict`.
+    """
+    if sum(given is not None for given in (inputs, image, audio)) != 1:
+        raise ValueError("give one of inputs, image and audio")
+    if isinstance(inputs, str):
+        raise ValueError("inputs is a list of samples: put the text into a list")
+    file = image if image is not None else audio
+    if file is None:
+        return {"body": {"inputs": list(inputs or ())}, "repeatable": True}
+    content = file if isinstance(file, bytes) else Path(file).read_bytes()
+    kind = image_type(content) if image is not None else audio_type(content)
+    return {"content": content, "headers": {"Content-Type": kind}, "repeatable": True}
 
 
 def image_type(content: bytes) -> str:

@@ -2,8 +2,8 @@
 
 Every training runs as it does in a worker: by ``workers.train``, in a process forked from one that has torch imported,
 under the allocator's settings of ``workers.forkserver``. A task is {"spec", "kind", "shape", "classes", "train",
-"test", "threads"}; the answer is {"bytes", "dataset_file_bytes"}, the peak of resident memory less what was resident
-before the data was loaded.
+"test", "threads"}, with "lengths" [min, max] and "rate" where there are such; the answer is {"bytes",
+"dataset_file_bytes"}, the peak of resident memory less what was resident before the data was loaded.
 """
 
 import json
@@ -39,13 +39,39 @@ def write_dataset(path: Path, task: dict[str, Any]) -> int:
     tensors = {}
     for split in ("train", "test"):
         count = task[split]
+        if task["kind"] == "corpus":
+            tensors[f"{split}.text"] = random.integers(97, 123, count, np.uint8)
+            continue
+        if task.get("task") == "forecast":
+            tensors[f"{split}.rows"] = random.standard_normal((count, *shape[1:]), np.float32)
+            continue
+        if "lengths" in task:
+            lengths = random.integers(task["lengths"][0], task["lengths"][1], count, endpoint=True)
+            lengths[0] = task["lengths"][1]
         if task["kind"] == "image":
             tensors[f"{split}.inputs"] = random.integers(0, 256, (count, *shape), np.uint8)
-        else:
+        elif task["kind"] == "series":
             tensors[f"{split}.inputs"] = random.standard_normal((count, *shape), np.float32)
+            if "lengths" in task:
+                tensors[f"{split}.lengths"] = lengths
+        else:
+            tensors[f"{split}.offsets"] = np.concatenate(([0], lengths.cumsum()))
+            if task["kind"] == "text":  # letters, and a space behind every fourth or so
+                letters = random.choice(np.frombuffer(b"abcdefghijkl    ", np.uint8), lengths.sum())
+                tensors[f"{split}.text"] = letters
+            else:
+                tensors[f"{split}.audio"] = random.integers(-(2**15), 2**15, lengths.sum(), np.int16)
         tensors[f"{split}.targets"] = np.arange(count, dtype=np.int64) % classes
     names = [str(number) for number in range(classes)]
-    manifest = {"kind": task["kind"], "shape": list(shape), "dtype": "", "classes": names, "source": "random"}
+    manifest = {
+        "kind": task["kind"],
+        "task": task.get("task", "classification"),
+        "shape": list(shape),
+        "dtype": "",
+        "classes": names,
+        "source": "random",
+    }
+    manifest |= {name: task[name] for name in ("lengths", "rate", "columns", "targets") if name in task}
     content = save(tensors, {"manifest": json.dumps(manifest)})
     path.write_bytes(content)
     return len(content)

@@ -23,14 +23,16 @@ SLOT_FREE_SECONDS = 0.02
 
 
 @app.task(name=TASK)
-def run_waiting(job_id: str) -> None:
-    """A ticket: somebody waits. Claim and run jobs until none that fits is left; the id is only for the log.
+def run_waiting(job_id: str, passed: int = 0) -> None:
+    """A ticket: somebody waits. Claim and run jobs until none that fits is left; the id says who is passed on.
 
     Whoever frees a slot looks into that slot's line first, so that a job whose ticket found no free slot is not left.
+    One that another worker may have a slot for is passed on: this worker took it with the slot of the other line.
     """
     lanes: list[jobs.Lane] = ["short", "long"]
     while (ran := next((lane for lane in lanes if _run_next(_runtime[0], lane, job_id)), None)) is not None:
         lanes.sort(key=lambda lane: lane != ran)
+    _runtime[0].pass_on(job_id, passed)
 
 
 def _run_next(runtime: Runtime, lane: jobs.Lane, ticket: str) -> bool:

@@ -12,13 +12,14 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import threading
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-WORK = {"train": "training", "ingest": "ingest"}
+WORK = {"train": "training", "ingest": "ingest", "explain": "explanation"}
 
 
 class Control:
@@ -52,7 +53,8 @@ class Control:
 def main(task: dict[str, Any], reports: Connection, orders: Connection, output: Connection) -> None:
     """Run one attempt; ``task`` is plain data, see ``supervisor.py``."""
     libc = _settle(output, task["name"])
-    os.environ["CUDA_VISIBLE_DEVICES"] = task["visible"]  # one GPU a slot, or none
+    os.environ["CUDA_VISIBLE_DEVICES"] = task["visible"]  # the job's own GPUs, or none
+    tempfile.tempdir = task["scratch"]  # the supervisor removes it, however the attempt ends
 
     def report(**message: Any) -> None:
         reports.send_bytes(json.dumps(message, allow_nan=False).encode())

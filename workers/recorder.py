@@ -76,7 +76,7 @@ class Recorder:
         while (batch := self._take()) is not None:
             if self.lost or self.failure is not None:
                 continue
-            if self._dropping and batch[0]["type"] in ("checkpoint", "finished", "ingested"):
+            if self._dropping and batch[0]["type"] in ("checkpoint", "finished", "ingested", "explained"):
                 continue
             try:
                 self._write(batch)
@@ -112,6 +112,8 @@ class Recorder:
                 self._finish(batch[0])
             case "ingested":
                 self._ingested(batch[0])
+            case "explained":
+                self._explained(batch[0])
             case "paused":
                 self.paused_step = batch[0]["step"]
             case "error":
@@ -157,7 +159,7 @@ class Recorder:
         self.patiently(write)
 
     def _stage(self, message: Message) -> list[Event]:
-        """How far an ingest is; a stage that begins is told."""
+        """How far an ingest or an explanation is; a stage that begins is told."""
         began = self._progress.get("stage") != message["stage"]
         self._progress = {"stage": message["stage"], "step": message["done"], "total_steps": message["total"]}
         return [Event("stage", message["stage"], {"total": message["total"]})] if began else []
@@ -254,6 +256,14 @@ class Recorder:
                     "seconds": messages.seconds(job),
                 }
                 jobs.ingested(session, self._claim.lease, new, result)
+
+        self.patiently(write)
+        self.succeeded = True
+
+    def _explained(self, message: Message) -> None:
+        def write() -> None:
+            with self._database.transaction() as session:
+                jobs.explained(session, self._claim.lease, message["result"])
 
         self.patiently(write)
         self.succeeded = True

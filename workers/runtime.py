@@ -14,7 +14,7 @@ from core import fleet, ids, jobs, log
 from core.broker import QUEUES, Tickets
 from core.db import Database
 from core.jobs import Claim
-from core.reconciler import Reconciler
+from core.reconciler import Reconciler, queues_for
 from core.settings import Settings
 from core.tables import Worker
 from workers import memory
@@ -104,6 +104,23 @@ class Runtime:
             if not again:
                 break
         yield None
+
+    def pass_on(self, job_id: str, passed: int) -> None:
+        """Send a job's ticket again if its line has no free slot here and one elsewhere.
+
+        A ticket is passed on a few times at most, since whoever takes it next may be as busy; the reconciler sends it
+        again later.
+        """
+        with self.database.reading() as session:
+            found = jobs.free_elsewhere(session, job_id, self.worker.id)
+        if found is None:
+            return
+        device, lane, others = found
+        with self._lock:
+            free = self._free_slots[lane]
+        if not free and passed < 2 * others:
+            for queue in queues_for(device, {one["kind"] for one in self.worker.devices}):
+                self._tickets.send(job_id, queue, passed + 1)
 
     def _claim(self, lane: jobs.Lane, gpus: int) -> Claim | None:
         devices = {"cpu", "cuda"} if gpus else {"cpu"}

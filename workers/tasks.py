@@ -1,17 +1,25 @@
 """What a child is told to do, as plain data; its input files are fetched from the database first."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core import blobs, fleet
+from core.catalog import models
+from core.encode import Preprocessing
 from core.jobs import Claim
-from core.specs import IngestJob, TrainJob
+from core.jobs.submit import sample_of
+from core.specs import ExplainJob, IngestJob, TrainJob, TrainSpec
+from core.tables import Dataset
 from workers.runtime import Runtime
 
 
 def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: float) -> dict[str, Any]:
     """The task of one attempt; ``scratch`` is its folder, ``deadline`` the end of its lease (monotonic clock)."""
-    own = _training(runtime, claim, scratch, device) if claim.kind == "train" else _ingest(runtime, claim, scratch)
+    if claim.kind == "train":
+        own = _training(runtime, claim, scratch, device)
+    else:
+        own = {"ingest": _ingest, "explain": _explain}[claim.kind](runtime, claim, scratch)
     return {
         "kind": claim.kind,
         "name": claim.lease.job_id[-12:],
@@ -70,4 +78,29 @@ def _ingest(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
         "options": spec.options.model_dump(mode="json"),
         "source": spec.source,
         "limit_bytes": fleet.slot_bytes(runtime.worker) // 2,
+    }
+
+
+def _explain(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
+    request = ExplainJob.model_validate(claim.spec)
+    (sample,) = claim.inputs
+    with runtime.database.reading() as session:
+        name, version = models.refer(session, claim.tenant, request.model)
+        dataset = session.get_one(Dataset, version.dataset_id)
+        tokens = version.preprocessing.get("tokens")
+        vocabulary = None if tokens is None else Preprocessing.from_dict(version.preprocessing).tokens
+    weights, path = scratch / "weights.safetensors", scratch / "sample.json"
+    blobs.fetch(runtime.database, version.weights_sha256, weights)
+    blobs.fetch(runtime.database, sample.sha256, path)
+    return {
+        "model": name,
+        "model_version": version.version,
+        "spec": {field: version.spec[field] for field in TrainSpec.model_fields if field in version.spec},
+        "plan_sample": asdict(sample_of(dataset, None if vocabulary is None else vocabulary.size)),
+        "preprocessing": version.preprocessing,
+        "classes": dataset.classes,
+        "options": request.options.model_dump(mode="json"),
+        "weights": str(weights),
+        "sample": str(path),
+        "threads": claim.threads,
     }

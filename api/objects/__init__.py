@@ -20,9 +20,11 @@ from api.objects.catalog import (
     Served,
 )
 from api.objects.estimates import Estimate
+from api.objects.explanations import Explanation, Player
 from api.objects.jobs import (
     Checkpoint,
     Event,
+    Explain,
     Failure,
     Ingest,
     Job,
@@ -44,6 +46,8 @@ __all__ = [
     "DatasetRef",
     "Estimate",
     "Event",
+    "Explain",
+    "Explanation",
     "Failure",
     "Foretold",
     "Generation",
@@ -58,6 +62,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "NewKey",
+    "Player",
     "Prediction",
     "Predictions",
     "Progress",

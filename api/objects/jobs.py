@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from api.objects.catalog import DatasetRef
 
-Kind = Literal["train", "ingest"]
+Kind = Literal["train", "ingest", "explain"]
 State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 
 
@@ -26,7 +26,7 @@ class Layer(TypedDict):
 class Progress(TypedDict):
     """How far a job is. ``ratio`` 0-1 is null while the end is not known.
 
-    The steps of a training are those of its optimizer; an ingest names the ``stage`` whose steps it counts.
+    The steps of a training are those of its optimizer; all other kinds name the ``stage`` whose steps they count.
     """
 
     stage: str | None
@@ -69,12 +69,20 @@ class Ingest(TypedDict):
     source: str
 
 
+class Explain(TypedDict):
+    """What an explanation was asked for; ``model`` is ``name:version``. The job's result is the explanation."""
+
+    model: str
+    options: dict[str, Any]
+
+
 class Job(TypedDict):
     """A job. ``layers`` is null in lists; ``queue`` is null unless the job is queued.
 
     What only a training has, from ``network`` to ``seed`` and from ``parameters`` to ``layers``, is null for other
     kinds. ``dataset`` is what a training reads; an ingest has it once it has made it, and says in ``ingest`` what was
-    asked for. ``fine_tune_from`` is the model version that a training starts from, as ``name:version``
+    asked for, as ``explain`` does of an explanation. ``fine_tune_from`` is the model version that a training starts
+    from, as ``name:version``
     whatever the request named. ``replay_of`` is the job that a replay trains again; the ``result.replay`` of one that
     succeeded compares the two.
     """
@@ -90,6 +98,7 @@ class Job(TypedDict):
     estimated_finish: datetime | None
     dataset: DatasetRef | None
     ingest: Ingest | None
+    explain: Explain | None
     model: str | None
     model_version: int | None
     fine_tune_from: str | None

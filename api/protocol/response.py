@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from api.protocol import metadata, tensors
 from api.protocol.request import HEADER, Request
-from api.serving.predict import require_finite, softmax
+from api.serving.predict import require_finite
 from api.serving.versions import Version
 from core.errors import Invalid
+from core.explain.answer import softmax
 
 _ENCODER = msgspec.json.Encoder()
 

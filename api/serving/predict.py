@@ -29,6 +29,7 @@ from api.watch import CatalogWatch
 from core import log
 from core.db import Database
 from core.errors import EpochdError, Invalid, Overloaded
+from core.explain.answer import softmax
 
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
@@ -185,21 +186,12 @@ def _top(query: bytes) -> int | None:
 def express(
     version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None
 ) -> objects.Predictions:
-    """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units.
-
-    Raises:
-        Invalid: the numbers foretold are not finite, because those of the sample are too large.
-    """
+    """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
     targets = version.preprocessing.targets
     if targets is None:
         predictions: Any = _classes(version, outputs, top)
     else:
-        values = targets.restore(outputs, samples)
-        finite = np.isfinite(values).reshape(len(values), -1).all(1)
-        if not finite.all():
-            place = int(finite.argmin())
-            raise Invalid("the answer is no finite number; the sample's are too large", f"#/inputs/{place}")
-        predictions = [_foretold(targets.names, row) for row in values]
+        predictions = [_foretold(targets.names, row) for row in targets.restore(outputs, samples)]
     return {
         "object": "prediction",
         "model": version.model,
@@ -228,15 +220,6 @@ def require_finite(outputs: NDArray[np.floating[Any]]) -> None:
         index = int(finite.argmin())
         sentence = "its numbers are too large for this model: the answer would be no finite number"
         raise Invalid(f"sample {index}: {sentence}", f"#/inputs/{index}")
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probabilities [N, classes]."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:

@@ -49,10 +49,10 @@ class Loaded:
         self.session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.version = version
         self.size = SESSION_BYTES + round(2.2 * len(graph))
-        self.batcher = Batcher(self._compute, executor, observe)
+        self.batcher = Batcher(self.compute, executor, observe)
 
-    def _compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:
-        """Raw samples as ``Preprocessing.from_rows`` gives them -> logits float32 [N, classes]."""
+    def compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        """Raw samples as ``Preprocessing.from_rows`` gives them -> logits float32 [N, classes]. For any thread."""
         logits: NDArray[np.float32] = self.session.run(["logits"], self.version.preprocessing.feed(samples))[0]
         return logits
 

@@ -123,7 +123,12 @@ class Preprocessing:
         if self.variable:
             return series.from_ragged_rows(rows, self.shape[1], LONGER * self.shape[0])
         read = image.from_rows if self.kind == "image" else series.from_rows
-        return read(rows, self.shape)
+        samples = read(rows, self.shape)
+        if self.normalise == "window":
+            with np.errstate(over="ignore"):
+                if not np.isfinite(self._normalise(samples)).all():
+                    raise ValueError("the numbers of a sample are too far from those in its last row")
+        return samples
 
     def from_recording(self, data: bytes) -> NDArray[Any]:
         """The one recording of a WAV, FLAC, OGG or MP3 file, as ``from_rows`` gives it; ValueError: it is none."""

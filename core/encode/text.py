@@ -18,7 +18,7 @@ PADDING, UNKNOWN = 0, 1
 """The ids of what is behind a text's end, and of every token that the vocabulary does not have."""
 FIRST = 2
 """The id of the vocabulary's first token."""
-_WORD = re.compile(r"\w+|[^\w\s]")
+WORD = re.compile(r"\w+|[^\w\s]")
 _SPACED_WORD = re.compile(r" ?\w+| ?[^\w\s]|\s")
 
 
@@ -105,7 +105,7 @@ class Tokens:
 
     def _split(self, text: str) -> Iterator[str]:
         text = self.normal(text)
-        word = _SPACED_WORD if self.spaced else _WORD
+        word = _SPACED_WORD if self.spaced else WORD
         tokens: Iterable[str] = text if self.unit != "word" else (match[0] for match in word.finditer(text))
         return islice(tokens, self.max_length)  # for bytes: a character has at least one
 

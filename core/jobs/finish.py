@@ -67,6 +67,13 @@ def ingested(session: Session, lease: Lease, new: NewDataset, result: dict[str, 
     return dataset
 
 
+def explained(session: Session, lease: Lease, result: dict[str, Any]) -> None:
+    """End an explanation well."""
+    job = _held(session, lease)
+    job.result, job.progress = result, None
+    _leave(session, job, "succeeded", Event("succeeded", "The explanation is ready.", {"target": result["target"]}))
+
+
 def fail(session: Session, lease: Lease, error: dict[str, Any]) -> str:
     """End badly: try again when the error is retryable and attempts are left, else fail; returns the new state."""
     return _failed(session, _held(session, lease), error)

@@ -15,7 +15,7 @@ from core.errors import LeaseLost
 from core.jobs import needs
 from core.jobs.events import Entry, Event, Lease, append
 from core.jobs.finish import lost
-from core.jobs.lanes import LANES, Lane, slots
+from core.jobs.lanes import LANES, Lane, lane_of, neighbours, slots
 from core.jobs.submit import make_plan
 from core.specs import TrainJob
 from core.tables import Checkpoint, Dataset, Job, JobInput, Metric, Worker
@@ -125,7 +125,7 @@ def claim(
         spec=job.spec,
         model=job.model,
         dataset_sha256=None if dataset is None else dataset.sha256,
-        in_memory_bytes=job.memory_bytes if dataset is None else _in_memory(job, dataset),
+        in_memory_bytes=job.memory_bytes if dataset is None else _in_memory(job, dataset, job.threads),
         inputs=[Input(one.name, one.size, one.sha256) for one in session.scalars(uploaded)],
         threads=job.threads,
         stop_step=job.stop_step,
@@ -141,9 +141,9 @@ def _enough(kind: str, count: int) -> ColumnElement[bool]:
     return and_(Job.device.in_(["auto", kind]), Job.devices <= count)
 
 
-def _in_memory(job: Job, dataset: Dataset) -> int:
+def _in_memory(job: Job, dataset: Dataset, threads: int) -> int:
     request = TrainJob.model_validate(job.spec)
-    return needs.memory(request, dataset, make_plan(request, dataset)).total_bytes
+    return needs.memory(request, dataset, make_plan(request, dataset), threads).total_bytes
 
 
 def _start(session: Session, job: Job) -> Start | None:
@@ -209,6 +209,21 @@ def take_unsent(session: Session) -> list[tuple[str, str]]:
         if free > 0:
             taken += _take_unsent(session, kinds, devices, free)
     return taken
+
+
+def free_elsewhere(session: Session, job_id: str, worker_id: str) -> tuple[str, Lane, int] | None:
+    """Of a job that waits: its device, its line, and how many other workers there are, if one has a free slot there."""
+    job = session.get(Job, job_id)
+    if job is None or job.state != "queued" or (job.not_before is not None and job.not_before > now(session)):
+        return None
+    others = [worker for worker in fleet.online(session) if worker.id != worker_id]
+    running = select(func.count()).where(
+        Job.state == "running", Job.kind.in_(neighbours(job.kind)), Job.worker_id.in_([one.id for one in others])
+    )
+    lane = lane_of(job.kind)
+    if slots(lane, others) <= session.scalars(running).one():
+        return None
+    return job.device, lane, len(others)
 
 
 def _take_unsent(session: Session, kinds: Sequence[str], devices: set[str], free: int) -> list[tuple[str, str]]:

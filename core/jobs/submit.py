@@ -62,8 +62,9 @@ class Intake:
             # by its number from now on: wherever an alias moves, every attempt starts from the same weights
             pinned = self._start(tenant, request, request.fine_tune_from, made)
             request = request.model_copy(update={"fine_tune_from": pinned})
-        memory = needs.memory(request, dataset, made).least_bytes
-        largest = partial(needs.largest_batch, request, dataset, made)
+        threads = needs.most_threads(self._known)
+        memory = needs.memory(request, dataset, made, threads).least_bytes
+        largest = partial(needs.largest_batch, request, dataset, made, threads)
         fleet.refuse_if_nobody_fits(self._known, fleet.Need(request.device, request.devices, memory), largest)
         # a microsecond apart, so that they stand in line as they came
         at = self._at + timedelta(microseconds=len(self.accepted))

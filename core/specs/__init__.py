@@ -20,6 +20,7 @@ from core.specs.base import (
     Spec,
     Task,
 )
+from core.specs.explain import ExplainJob, ExplainOptions
 from core.specs.ingest import IngestJob, IngestOptions
 from core.specs.jobs import TrainJob
 from core.specs.network import Activation, Cnn, ConvStage, Network, Rnn
@@ -37,6 +38,8 @@ __all__ = [
     "DatasetRef",
     "Device",
     "EarlyStopping",
+    "ExplainJob",
+    "ExplainOptions",
     "Hyperparameters",
     "IngestJob",
     "IngestOptions",

@@ -94,7 +94,7 @@ class Job(Base):
 
 
 class JobInput(Base):
-    """An uploaded file that an ingest reads; gone when the job has ended."""
+    """A file that an ingest reads, or the sample that is explained; gone when the job has ended."""
 
     __tablename__ = "job_inputs"
     __table_args__ = (CheckConstraint("position >= 0 AND size >= 0", name="sizes"),)

@@ -137,7 +137,7 @@ def _jobs(
                 job["status"],
                 work(job),
                 data_set(job),
-                "" if job["model"] is None else job["model"] + (f":{v}" if (v := job["model_version"]) else ""),
+                model_of(job),
                 _progress(job),
                 score(job["result"]["test"]) if job["result"] and job["kind"] == "train" else "",
             ]
@@ -150,6 +150,13 @@ def _jobs(
 def work(job: Job) -> str:
     """What a job does: the family of network that it trains, or its kind."""
     return str(job["network"]["family"]) if job["network"] is not None else job["kind"]
+
+
+def model_of(job: Job) -> str:
+    """The model that a job trains, or explains."""
+    if job["model"] is None:
+        return job["explain"]["model"] if job["explain"] is not None else ""
+    return job["model"] + (f":{version}" if (version := job["model_version"]) else "")
 
 
 def data_set(job: Job) -> str:

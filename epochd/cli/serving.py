@@ -1,7 +1,9 @@
 """Commands about trained models."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,25 +34,8 @@ def _predict(
     machine: Json = False,
 ) -> None:
     """Ask a model about an image, a recording, a text, or raw samples."""
-    with out.client() as client:
-        if file == "-" or file.endswith(".json"):
-            rows = read_json(file)
-            rows = rows.get("inputs") if isinstance(rows, dict) else rows
-            if not isinstance(rows, list):
-                raise typer.BadParameter(f'{file} holds neither a list of samples nor {{"inputs": [...]}}')
-            prediction = client.predict(model, rows, top=top)
-        else:
-            try:
-                if file.endswith(".txt"):
-                    prediction = client.predict(model, [Path(file).read_text(encoding="utf-8")], top=top)
-                elif file.lower().endswith(RECORDINGS):
-                    prediction = client.predict(model, audio=Path(file), top=top)
-                else:
-                    prediction = client.predict(model, image=Path(file), top=top)
-            except OSError as error:
-                raise typer.BadParameter(f"cannot read {file}: {error.strerror}") from error
-            except ValueError as error:
-                raise typer.BadParameter(f"{file}: {error}") from error
+    with out.client() as client, naming(file):
+        prediction = client.predict(model, **sample(file), top=top)
     if out.machine:
         out.json(prediction)
         return
@@ -64,6 +49,30 @@ def _predict(
         ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[: top or 3]
         others = ", ".join(f"{name} {share:.1%}" for name, share in ranked if name != answer["class"])
         out.result(None, f"{answer['class']}  {answer['probability']:.1%}" + (f"  ({others})" if others else ""))
+
+
+def sample(file: str) -> dict[str, Any]:
+    """What a file holds, as the client's calls take it: inputs, image or audio."""
+    if file == "-" or file.endswith(".json"):
+        rows = read_json(file)
+        rows = rows.get("inputs") if isinstance(rows, dict) else rows
+        if not isinstance(rows, list):
+            raise typer.BadParameter(f'{file} holds neither a list of samples nor {{"inputs": [...]}}')
+        return {"inputs": rows}
+    if file.endswith(".txt"):
+        return {"inputs": [Path(file).read_text(encoding="utf-8")]}
+    return {"audio" if file.lower().endswith(RECORDINGS) else "image": Path(file)}
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """Say which file it is that cannot be read or sent."""
+    try:
+        yield
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read {file}: {error.strerror}") from error
+    except ValueError as error:
+        raise typer.BadParameter(f"{file}: {error}") from error
 
 
 def _models(

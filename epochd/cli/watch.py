@@ -73,6 +73,8 @@ def ending(job: Job) -> str:
     if result is not None and job["kind"] == "ingest":
         made = f"{job['dataset']['name']}@{job['dataset']['version']}" if job["dataset"] is not None else "a data set"
         return f"{job['id']} succeeded: {made} is ready, after {result['seconds']:.1f} s"
+    if result is not None and job["kind"] == "explain":
+        return f"{job['id']} succeeded: {result['target']} of {result['model']}:{result['model_version']} is explained"
     if result is not None:
         reached = f"{score(result['test'])}{against(result.get('baseline'))}"
         text = (

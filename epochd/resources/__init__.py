@@ -15,10 +15,12 @@ from epochd.resources.catalog import (
     Sample,
 )
 from epochd.resources.estimates import Basis, Candidate, Estimate, Memory, Verdict
+from epochd.resources.explanation import Explanation, Player
 from epochd.resources.jobs import (
     ENDED,
     Checkpoint,
     Event,
+    Explain,
     Ingest,
     Job,
     JobError,
@@ -47,6 +49,8 @@ __all__ = [
     "DatasetRef",
     "Estimate",
     "Event",
+    "Explain",
+    "Explanation",
     "Forecast",
     "Foretold",
     "Generation",
@@ -61,6 +65,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "NewKey",
+    "Player",
     "Point",
     "Prediction",
     "Progress",

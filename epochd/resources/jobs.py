@@ -61,6 +61,13 @@ class Ingest(TypedDict):
     source: str
 
 
+class Explain(TypedDict):
+    """What an explanation was asked for; the job's result is an :class:`~epochd.resources.Explanation`."""
+
+    model: str
+    options: dict[str, Any]
+
+
 class Job(TypedDict):
     """A job. ``layers`` is null in lists; times are RFC 3339 in UTC.
 
@@ -79,6 +86,7 @@ class Job(TypedDict):
     estimated_finish: str | None
     dataset: DatasetRef | None
     ingest: Ingest | None
+    explain: Explain | None
     model: str | None
     model_version: int | None
     fine_tune_from: str | None

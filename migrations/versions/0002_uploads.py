@@ -1,4 +1,4 @@
-"""Datasets are made of uploads, by jobs of the kind ingest."""
+"""Datasets are made of uploads, by jobs of the kind ingest; answers are explained by jobs of the kind explain."""
 
 import re
 
@@ -14,7 +14,7 @@ depends_on = None
 JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-KIND, KINDS = "kind IN ('train')", "kind IN ('train', 'ingest')"
+KIND, KINDS = "kind IN ('train')", "kind IN ('train', 'ingest', 'explain')"
 DATASET = "kind <> 'train' OR dataset_id IS NOT NULL"
 SAMPLE_KIND, SAMPLE_KINDS = "kind IN ('image', 'series')", "kind IN ('image', 'series', 'text', 'audio', 'corpus')"
 TASKS = "task IN ('classification', 'regression', 'forecast', 'language')"
@@ -77,7 +77,7 @@ def downgrade() -> None:
     op.drop_column("jobs", "devices")
     op.drop_column("jobs", "replay")
     op.drop_column("jobs", "vocabulary")
-    op.execute("DELETE FROM jobs WHERE kind = 'ingest'")
+    op.execute("DELETE FROM jobs WHERE kind IN ('ingest', 'explain')")
     if op.get_bind().dialect.name == "sqlite":
         added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), "
         _rebuild("jobs", (KINDS, KIND), (NULL, NOT_NULL), (REFERENCE_OR_NULL, REFERENCE), (added, ""))

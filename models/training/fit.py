@@ -44,7 +44,8 @@ def fit(
     ``start`` takes the place of random weights, also in what a resumed training must have begun with.
     ``stop_step`` is what an earlier attempt of a run limited by seconds announced (the clock is read for that only).
 
-    Raises PlanError and ValueError for what cannot be trained, Diverged when a loss is not finite.
+    Raises PlanError and ValueError for what cannot be trained, Diverged when a loss is not finite, RankFailed when the
+    process of another device fails.
     """
 
     def make(ranks: Ranks | None) -> Run:

@@ -30,14 +30,14 @@ from torch import Tensor, nn
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _NOTICE_SECONDS = 5.0
-"""How soon rank 0 must have noticed by itself that another rank is gone; NCCL would wait for it for ever."""
+"""How soon rank 0 must have noticed by itself that another rank is gone."""
 _FIND_SECONDS = 2.0
 """How long the reason for the loss of a rank is looked for."""
 _FORK = multiprocessing.get_context("fork")
 
 
 class RankFailed(RuntimeError):
-    """A rank other than 0 ended; the message has its number and its error. ``code``: its exit code, or -signal."""
+    """A rank other than 0 ended; the message has its number and its error. ``code``: -signal, if one ended it."""
 
     def __init__(self, rank: int, count: int, reason: str, code: int | None) -> None:
         super().__init__(f"rank {rank} of {count} failed: {reason}")
@@ -118,14 +118,13 @@ class Team(Ranks):
         try:
             for rank in range(1, count):
                 self._fork(rank, _device(device, rank), follow)
+            threading.Thread(target=self._watch, name="ranks", daemon=True).start()
             with self._failing():
                 super().__init__(0, count, _device(device, 0), self._folder.name)
             self._joined = True
         except BaseException:
             self.close()
             raise
-        if device.type == "cuda":
-            threading.Thread(target=self._watch, name="ranks", daemon=True).start()
 
     def _fork(self, rank: int, device: torch.device, follow: Callable[[Ranks], Follower]) -> None:
         ours, theirs = _FORK.Pipe()
@@ -190,10 +189,14 @@ class Team(Ranks):
         return None
 
     def _watch(self) -> None:
-        """End this process, too, if it waits on the device for a rank that is gone."""
+        """End this process, too, if it waits for a rank that is gone and would never notice.
+
+        That is so while the ranks meet, and with NCCL; gloo notices by itself.
+        """
         wait([process.sentinel for process in self._processes])
         time.sleep(_NOTICE_SECONDS)
-        if not self._closed and (failure := self._failure()):
+        blind = not self._joined or self.device.type == "cuda"
+        if blind and not self._closed and (failure := self._failure()):
             print(failure, file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 

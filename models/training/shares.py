@@ -13,19 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.plan import Layer, Plan
+from core.plan import Plan
+from core.plan_shares import FEWEST_SAMPLES, divide
 
 Score = Callable[[Tensor, Tensor | None, Tensor], tuple[Tensor, Tensor, Tensor]]
 """Of some samples (inputs, lengths where they vary, targets): what to minimise, summed, and two numbers to report."""
-_FEWEST_SAMPLES = 16
-"""Of a share: smaller ones cost more in calls than they gain."""
-_GRADIENT_BYTES = 32 * 2**20
-"""What the gradients of all further shares may take. Larger networks are busy in long operations anyway."""
-_CACHED_BYTES = 16 * 2**20
-"""A share goes through a CNN in pieces that hold at most this much, so that it stays in the processor's cache.
-
-Recurrent networks gain more from the larger matrix products of a whole share.
-"""
 
 
 class Shares:
@@ -35,12 +27,10 @@ class Shares:
         self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.count, self.piece = 1, samples
         self._pool: ThreadPoolExecutor | None = None
-        if device.type != "cpu" or not all(_takes_samples_one_by_one(layer) for layer in plan.layers):
+        division = divide(plan, samples, threads) if device.type == "cpu" else None
+        if division is None:
             return
-        further = _GRADIENT_BYTES // (4 * plan.parameters)
-        self.count = max(1, min(threads, samples // _FEWEST_SAMPLES, 1 + further))
-        if any(layer.kind == "conv" for layer in plan.layers):
-            self.piece = max(_FEWEST_SAMPLES, _CACHED_BYTES // plan.activation_bytes)
+        self.count, self.piece = division.threads, division.piece
         if self.count > 1:
             # the threads that an operation may use are a setting of the thread that calls it
             inner = threads // self.count
@@ -50,7 +40,7 @@ class Shares:
         self, score: Score, inputs: Tensor, lengths: Tensor | None, targets: Tensor
     ) -> list[tuple[Tensor, Tensor]]:
         """Add the gradients of a batch, [N, ...] and [N], to the parameters'; gives what ``score`` reports of them."""
-        if self._pool is None or len(targets) < self.count * _FEWEST_SAMPLES:
+        if self._pool is None or len(targets) < self.count * FEWEST_SAMPLES:
             if len(targets) <= self.piece:
                 loss, *numbers = score(inputs, lengths, targets)
                 torch.autograd.backward(loss)
@@ -94,10 +84,3 @@ def _cut(whole: Tensor | None, count: int, size: int | None = None) -> Sequence[
     if whole is None:
         return [None] * count
     return whole.tensor_split(count) if size is None else torch.split(whole, size)
-
-
-def _takes_samples_one_by_one(layer: Layer) -> bool:
-    """Whether a layer treats every sample by itself in training, and draws no random numbers."""
-    if layer.kind in ("batch_norm", "dropout") or layer.options.get("dropout"):
-        return False
-    return all(_takes_samples_one_by_one(part) for part in layer.inner)

@@ -58,7 +58,7 @@ class Visit:
 
     def _request(self, request: Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme != "data" and f"{address.scheme}://{address.netloc}" != self.url:
+        if address.scheme not in ("data", "blob") and f"{address.scheme}://{address.netloc}" != self.url:
             self.wrong.append(f"off-host: {request.url}")
 
     def to(self, place: str) -> Page:

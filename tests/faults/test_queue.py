@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -188,3 +188,17 @@ def test_three_workers_never_run_one_job_twice(three_workers: Stack) -> None:
     took = [event for event in events if event.type == "claimed"]
     assert sorted(event.job_id for event in took) == sorted(waiting)
     assert len({event.data["worker"] for event in took}) == 3
+
+
+def test_a_busy_worker_passes_tickets_on(three_workers: Stack) -> None:
+    """It takes them with the slot that it keeps for short jobs; none waits for its ticket to be sent again."""
+    stack = three_workers
+    blockers = [stack.submit(LONG) for _ in range(2)]
+    for one in blockers:
+        until(lambda one=one: running(stack, one), "two of three slots to be taken")
+    for _ in range(8):
+        job = stack.ended(stack.submit(TINY))
+        waited = datetime.fromisoformat(job["started_at"]) - datetime.fromisoformat(job["created_at"])
+        assert waited < TICKET_AGAIN_AFTER / 2
+    for one in blockers:
+        cancel(stack, one)

@@ -78,6 +78,19 @@ def test_recordings_are_heard_listed_learnt_and_predicted(
         for one, other in zip(guesses, together, strict=True):
             assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
+        url = f"/v1/models/{family}:explain?segments=5&method="
+        seconds = listed[0]["seconds"]
+        for method, gap in (("kernel_shap", 1e-6), ("integrated_gradients", 0.02)):
+            headers = {"Content-Type": "audio/wav", "Prefer": "wait=60"}
+            answer = http.post(url + method, content=files[0].content, headers=headers, timeout=90)
+            why = answer.json()
+            assert (answer.status_code, why["target"], why["baseline"]) == (200, guesses[0]["class"], "silence")
+            assert [one["end"] for one in why["players"]] == pytest.approx(
+                [seconds * (part + 1) / 5 for part in range(5)], abs=1 / 8000
+            )
+            assert abs(why["additivity_gap"]) < gap
+            assert why["output"] == pytest.approx(guesses[0]["probability"], abs=1e-5)
+
         other_rate = encoded(np.stack([tone(900, 1, 22_050)] * 2, 1), 22_050, "FLAC")
         answer = http.post(path, content=other_rate, headers={"Content-Type": "audio/flac"})
         assert answer.json()["predictions"][0]["class"] == "middle"
@@ -95,6 +108,14 @@ def test_recordings_are_heard_listed_learnt_and_predicted(
         capsys.readouterr()
         assert main(["predict", "cnn", str(tmp_path / "it.wav"), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["predictions"][0] == guesses[0]
+        assert main(["explain", "cnn", str(tmp_path / "it.wav"), "--segments", "3", "--method", "lime"]) == 0
+        told = capsys.readouterr()
+        assert f"cnn version 1: {guesses[0]['class']} " in told.err
+        assert len(told.out.splitlines()) == 3 and "0 to 0." in told.out
+        svg = tmp_path / "why.svg"
+        assert main(["explain", "cnn", str(tmp_path / "it.wav"), "--picture", str(svg), "--json"]) == 0
+        assert svg.read_text().startswith("<svg")
+        capsys.readouterr()
         assert main(["datasets", "show", "tones"]) == 0
         assert "tones@1: audio, 0.10-0.30 s at 8,000 Hz" in capsys.readouterr().out
         with pytest.raises(ValueError, match="not a WAV"):

@@ -83,6 +83,15 @@ def test_train_watch_download_predict(run: Run, spec: Callable[..., str], tmp_pa
     image.putdata([pixel for row in sample["values"] for pixel in row])
     image.save(tmp_path / "digit.png")
     assert run("predict", model, str(tmp_path / "digit.png"), "--top", "2") == (0, [by_rows])
+    picture = tmp_path / "why.png"
+    status, [why] = run(
+        "explain", model, str(tmp_path / "digit.png"), "--method", "occlusion", "--grid", "4", "--picture", str(picture)
+    )
+    assert (status, len(why["players"]), why["target"]) == (0, 16, by_rows["predictions"][0]["class"])
+    with Image.open(picture) as drawn:
+        assert drawn.size == (320, 320)
+    status, [refused] = run("explain", model, str(tmp_path / "digit.png"), "--segments", "4")
+    assert (status, refused["error"]["errors"][0]["pointer"]) == (1, "#/query/segments")
     (tmp_path / "note.txt").write_text("a seven, I think")
     status, [answer] = run("predict", model, str(tmp_path / "note.txt"))
     assert status == 1 and answer["error"]["errors"][0]["pointer"] == "#/inputs/0"

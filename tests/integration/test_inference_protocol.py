@@ -122,7 +122,7 @@ def test_the_client_for_asyncio(api: Any, pixels: Any) -> None:
 
 
 def test_the_example_of_the_documentation(api: Any, pixels: Any) -> None:
-    page = (Path(__file__).parents[2] / "docs/api.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/inference.md").read_text()
     found = re.search(r"^```python\n(.*?tritonclient.*?)^```", page, re.M | re.S)
     assert found is not None
     ran: dict[str, Any] = {}

@@ -50,6 +50,8 @@ def test_a_table_is_foretold_in_its_own_units(service: Stack) -> None:
     assert {"validation_mae", "validation_rmse", "train_mae"} <= stack.metrics(job["id"]).keys()
 
     version = stack.http.get("/v1/models/power/versions/1").json()
+    (listed,) = stack.http.get("/v1/models/power/versions").json()["data"]
+    assert listed == {**version, "preprocessing": None}
     assert version["ready"] and version["input"]["shape"] == [24, 2] and version["task"] == "forecast"
     test = [values[320 + first - 24 : 320 + first + 6] for first in range(75)]
     body = {"inputs": [one[:24].tolist() for one in test]}
@@ -64,6 +66,13 @@ def test_a_table_is_foretold_in_its_own_units(service: Stack) -> None:
     assert stack.http.post("/v1/models/power:predict?top=2", json=body).status_code == 422
     vast = stack.http.post("/v1/models/power:predict", json={"inputs": [[[3e38, 0]] * 23 + [[-3e38, 0]]]})
     assert vast.status_code == 422 and vast.json()["errors"][0]["pointer"] == "#/inputs/0"
+    assert "too far from those in its last row" in vast.text
+    why = stack.http.post(
+        "/v1/models/power:explain?channels=true&segments=6", json={"inputs": body["inputs"][:1]}
+    ).json()
+    assert (why["target"], len(why["players"])) == ("load", 12)
+    assert why["output"] == pytest.approx(foretold[0].mean(), rel=1e-5)
+    assert abs(why["additivity_gap"]) < 1e-6
     further = {**spec, "fine_tune_from": "power", "data": {**data, "horizon": 8}}
     tuned = stack.ended(stack.submit(further))
     assert tuned["status"] == "succeeded" and tuned["layers"][-1]["output"] == [8]
@@ -89,6 +98,15 @@ def test_a_number_a_row_is_learnt(service: Stack) -> None:
     pairs = zip(answers, samples, strict=True)
     differences = [one["values"]["price"] - float(sample["label"]) for one, sample in pairs]
     assert np.abs(differences).mean() == pytest.approx(job["result"]["test"]["mae"], rel=1e-2)
+
+    asked = {"method": "exact_shapley", "baseline": "zeros"}
+    why = stack.http.post("/v1/models/houses:explain", params=asked, json={"inputs": body["inputs"][:1]}).json()
+    parts = [one["value"] for one in why["players"]]
+    assert np.abs(np.array(parts) - 50 * np.array(body["inputs"][0]).ravel()).mean() < 25
+    gradients = stack.http.post(
+        "/v1/models/houses:explain?method=integrated_gradients", json={"inputs": body["inputs"][:1]}
+    )
+    assert (gradients.status_code, gradients.json()["errors"][0]["pointer"]) == (422, "#/query/method")
 
     refused = {**spec, "hyperparameters": {"monitor": "validation_accuracy"}}
     answer = stack.http.post("/v1/jobs", json=refused)

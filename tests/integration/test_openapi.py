@@ -50,7 +50,7 @@ include-name = "POST /v1/estimates"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 
 [[operations]]
-include-name = "POST /v1/models/{{reference}}:predict"
+include-name = ["POST /v1/models/{{reference}}:predict", "POST /v1/models/{{reference}}:explain"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "415", "422"]
 
 [[operations]]

@@ -13,12 +13,60 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from core.plan import FULL_BATCH_CHUNK, PlanError, Sample, make
+from core.plan_length import samples
 from core.plan_memory import MOST_BATCH, Memory, Samples, largest_batch_size, needed
 from core.specs import TrainJob, TrainSpec
 from workers.forkserver import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 DIGITS = {"kind": "image", "shape": [8, 8, 1], "classes": 10, "train": 1437, "test": 360}
+SETS: dict[str, dict[str, Any]] = {
+    "ag-news-7600": {"kind": "text", "shape": [], "classes": 4, "train": 1000, "test": 600, "lengths": [100, 800]},
+    "digits": DIGITS,
+    "cifar10": {"kind": "image", "shape": [32, 32, 3], "classes": 10, "train": 1000, "test": 600},
+    "ecg5000": {"kind": "series", "shape": [140, 1], "classes": 5, "train": 500, "test": 4499},
+    "etth1": {
+        "kind": "series",
+        "task": "forecast",
+        "shape": [17420, 7],
+        "columns": ["a", "b", "c", "d", "e", "f", "g"],
+        "targets": ["g"],
+        "classes": 0,
+        "train": 13936,
+        "test": 3484,
+    },
+    "japanese-vowels": {
+        "kind": "series",
+        "shape": [29, 12],
+        "classes": 9,
+        "train": 270,
+        "test": 370,
+        "lengths": [7, 29],
+    },
+    "languages": {"kind": "text", "shape": [], "classes": 17, "train": 6406, "test": 1601, "lengths": [3, 48]},
+    "mnist": {"kind": "image", "shape": [28, 28, 1], "classes": 10, "train": 1000, "test": 600},
+    "names": {"kind": "text", "shape": [], "classes": 18, "train": 1000, "test": 600, "lengths": [2, 20]},
+    "rt-polarity": {"kind": "text", "shape": [], "classes": 2, "train": 1000, "test": 600, "lengths": [5, 270]},
+    "spoken-digits": {
+        "kind": "audio",
+        "shape": [],
+        "classes": 10,
+        "train": 500,
+        "test": 300,
+        "lengths": [1200, 18000],
+        "rate": 8000,
+    },
+    "tiny-shakespeare": {
+        "kind": "corpus",
+        "task": "language",
+        "shape": [],
+        "classes": 0,
+        "train": 400_000,
+        "test": 40_000,
+        "distinct": 26,
+    },
+}
+"""Of the form of the examples' sets, and of their size where it is small."""
 MIB = 2**20
 MOST_MIB, MOST_FLOPS = 500, 2 * 10**10
 """Of what the drawn networks may take: bytes, and FLOPs of one batch's forward pass."""
@@ -44,38 +92,69 @@ def measure() -> Iterator[Measure]:
         asked.close()
 
 
+def sample_of(task: dict[str, Any]) -> Sample:
+    lengths = tuple(task["lengths"]) if "lengths" in task else None
+    return Sample(
+        task["kind"],
+        tuple(task["shape"]),
+        task["classes"],
+        lengths,
+        rate=task.get("rate"),
+        task=task.get("task", "classification"),
+        targets=len(task.get("targets", [])),
+        rows=(task["train"], task["test"]) if task.get("task") == "forecast" else None,
+        characters=task["train"] if task["kind"] == "corpus" else None,
+        distinct=task.get("distinct"),
+    )
+
+
 def expected(spec: TrainSpec, task: dict[str, Any], file_bytes: int = 0) -> Memory:
     shape = tuple(task["shape"])
-    plan = make(spec, Sample(task["kind"], shape, task["classes"]))
     splits = {"train": task["train"], "test": task["test"]}
-    return needed(plan, spec, Samples.of(task["kind"], shape, spec.data.resize, splits, file_bytes))
+    plan = make(spec, sample_of(task))
+    if task.get("task") == "forecast":
+        windows = samples(spec, "forecast", splits)
+        return needed(plan, spec, Samples.of_windows(windows, plan.outputs, file_bytes))
+    held = plan.input if task["kind"] in ("text", "audio") else shape
+    return needed(plan, spec, Samples.of(task["kind"], held, spec.data.resize, splits, file_bytes))
 
 
 def check(measure: Measure, spec: TrainSpec, task: dict[str, Any]) -> None:
-    answer = measure({**task, "spec": spec.model_dump(mode="json"), "threads": 2})
+    fields = spec.model_dump(mode="json")
+    answer = measure({**task, "spec": fields, "threads": 2})
     said, taken = expected(spec, task, answer["dataset_file_bytes"]).total_bytes, answer["bytes"]
+    if abs(said - taken) > max(taken / 4, 64 * MIB):  # the allocator's holes are chance: the middle of three decides
+        taken = sorted([taken, *(measure({**task, "spec": fields, "threads": 2})["bytes"] for _ in range(2))])[1]
     print(f"said {said / MIB:.0f} MiB, took {taken / MIB:.0f}: {spec.network} {spec.hyperparameters} {task}")
     assert abs(said - taken) <= max(taken / 4, 64 * MIB)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("digits-*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.json")), ids=lambda path: path.name)
 def test_examples_take_what_the_plan_says(path: Path, measure: Measure) -> None:
     job = TrainJob.model_validate_json(path.read_text())
     short = {"steps": 3, "epochs": None, "log_every": 1}
     fields = job.training.model_dump()
-    check(measure, TrainSpec.model_validate(fields | {"hyperparameters": fields["hyperparameters"] | short}), DIGITS)
+    spec = TrainSpec.model_validate(fields | {"hyperparameters": fields["hyperparameters"] | short})
+    check(measure, spec, SETS[job.dataset])
+
+
+def test_a_language_model_takes_what_the_plan_says(measure: Measure) -> None:
+    network = {"family": "rnn", "cell": "lstm", "hidden": 128}
+    rules = {"steps": 2, "log_every": 1, "batch_size": 32}
+    spec = TrainSpec.model_validate({"network": network, "data": {"window": 256}, "hyperparameters": rules})
+    check(measure, spec, SETS["tiny-shakespeare"])
 
 
 STAGES = st.fixed_dictionaries(
     {
-        "channels": st.sampled_from([8, 16, 32]),
+        "channels": st.sampled_from([8, 16, 32, 64]),
         "kernel": st.sampled_from([1, 3, 5]),
         "padding": st.just("same"),
         "norm": st.sampled_from(["none", "batch", "group"]),
         "activation": st.sampled_from(["relu", "leaky_relu", "gelu", "silu", "tanh"]),
         "pool": st.sampled_from(["none", "max", "average"]),
-        "dropout": st.sampled_from([0.0, 0.3]),
-        "residual_blocks": st.sampled_from([0, 0, 1]),
+        "dropout": st.sampled_from([0.0, 0.0, 0.3]),
+        "residual_blocks": st.sampled_from([0, 0, 1, 2]),
     }
 )
 CNNS = st.fixed_dictionaries(
@@ -114,17 +193,20 @@ IMAGES = st.fixed_dictionaries(
     {"kind": st.just("image"), "shape": st.sampled_from([[28, 28, 1], [32, 32, 3], [48, 48, 3]])}
 )
 SERIES = st.fixed_dictionaries({"kind": st.just("series"), "shape": st.sampled_from([[50, 8], [150, 1], [100, 64]])})
+LONG_SERIES = st.fixed_dictionaries(
+    {"kind": st.just("series"), "shape": st.sampled_from([[140, 1], [500, 8], [1000, 4], [2000, 2]])}
+)
 
 
 @settings(
-    max_examples=20,
+    max_examples=24,
     deadline=None,
     derandomize=True,  # the same networks every time: a peak of memory is a measurement, and each takes a second
     database=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
 )
 @given(
-    pair=st.tuples(CNNS, IMAGES) | st.tuples(RNNS, SERIES),
+    pair=st.tuples(CNNS, IMAGES) | st.tuples(CNNS, LONG_SERIES) | st.tuples(RNNS, SERIES),
     rules=RULES,
     test=st.sampled_from([50, 300]),
 )

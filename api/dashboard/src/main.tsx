@@ -9,6 +9,7 @@ import "./style/jobs.css";
 import "./style/job.css";
 import "./style/data.css";
 import "./style/playground.css";
+import "./style/why.css";
 import { App } from "./app";
 
 const root = document.getElementById("app");

@@ -1,4 +1,5 @@
 /** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
+import type { Explain } from "./playground/explanation";
 import type { JobResult, Score, TestScore } from "./result";
 
 export interface List<T> {
@@ -56,7 +57,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type JsonObject = { [key: string]: Json };
 
 /** What jobs of every kind have. */
-interface AnyJob {
+export interface AnyJob {
   id: string;
   status: Status;
   requested: "cancel" | "pause" | null;
@@ -110,7 +111,7 @@ export interface Ingest extends AnyJob {
   result: { splits: Record<string, number>; findings: Findings; seconds: number } | null;
 }
 
-export type Job = Training | Ingest;
+export type Job = Training | Ingest | Explain;
 
 export interface Measured {
   min: number;

@@ -55,7 +55,7 @@ function Shown({ dataset, split, sample }: { dataset: Dataset; split: string; sa
   }
   if (dataset.kind === "audio") return <audio controls preload="none" src={`${path(dataset)}/${index}/audio?split=${split}`} aria-label={name} />;
   if (typeof values === "string") return <blockquote>{values}</blockquote>;
-  return <Drawing values={values as (number | number[])[]} span={dataset.task === "forecast" ? STRETCH : (dataset.lengths?.[1] ?? dataset.shape[0] ?? 1)} label={name} />;
+  return <Drawing values={values as (number | number[])[]} span={dataset.task === "forecast" ? STRETCH : (dataset.lengths?.[1] ?? dataset.shape[0] ?? 1)} label={name} apart={dataset.task === "forecast"} />;
 }
 
 export function Samples({ dataset }: { dataset: Dataset }) {

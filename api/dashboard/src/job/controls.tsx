@@ -15,6 +15,21 @@ interface Props {
 }
 
 /** What can be done with a job in its state. A wish that is under way is shown as such and cannot be wished twice. */
+/** The way to the next job of this kind. */
+function Another({ job }: { job: Job }) {
+  const ways = {
+    train: { to: href(["jobs", "new"], { from: job.id }), words: "Train again" },
+    ingest: { to: href(["data"]), words: "Upload another" },
+    explain: { to: href(["playground"]), words: "Ask another" },
+  };
+  const { to, words } = ways[job.kind];
+  return (
+    <a class="button" href={to}>
+      {words}
+    </a>
+  );
+}
+
 export function Controls({ job, path, refresh }: Props) {
   const problem = useSignal<Problem | null>(null);
   const sending = useSignal<string | null>(null);
@@ -72,9 +87,7 @@ export function Controls({ job, path, refresh }: Props) {
           </button>
         ) : null}
         {over ? (
-          <a class="button" href={trains ? href(["jobs", "new"], { from: job.id }) : href(["data"])}>
-            {trains ? "Train again" : "Upload another"}
-          </a>
+          <Another job={job} />
         ) : (
           <button type="button" class="danger" disabled={cancelling} onClick={() => (asking.value = "cancel")}>
             {cancelling ? "Cancelling …" : "Cancel"}

@@ -10,6 +10,13 @@ import type { Job } from "../wire";
 type Fact = [string, ComponentChildren];
 
 function what(job: Job): Fact[] {
+  if (job.kind === "explain") {
+    const { model, options } = job.explain;
+    return [
+      ["Model", <a href={href(["models", model.split(":")[0] ?? model])}>{model}</a>],
+      ["Method", String(options["method"]).replaceAll("_", " ")],
+    ];
+  }
   const made: Fact[] = job.dataset
     ? [["Data set", <a href={href(["data", reference(job.dataset)])}>{reference(job.dataset)}</a>]]
     : [["Data set", job.kind === "ingest" ? job.ingest.dataset : "–"]];

@@ -55,12 +55,11 @@ export function Failure({ job, error, feed }: { job: Job; error: JobError; feed:
       <p class="message">{error.message}</p>
       <p>
         <strong>What to do. </strong>
-        {(trains ? undefined : uploadAdvice[error.code]) ?? advice[error.code] ?? "Read the message and the log lines below."}{" "}
+        {(job.kind === "ingest" ? uploadAdvice[error.code] : undefined) ?? advice[error.code] ?? "Read the message and the log lines below."}{" "}
         {trains ? (
           <a href={href(["jobs", "new"], { from: job.id })}>Train again with these settings</a>
-        ) : (
-          <a href={href(["data"])}>Upload again</a>
-        )}
+        ) : null}
+        {job.kind === "ingest" ? <a href={href(["data"])}>Upload again</a> : null}
       </p>
       {facts.length ? <p class="muted small">{facts.join(" · ")}</p> : null}
       {lines.length ? (

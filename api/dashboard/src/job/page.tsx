@@ -13,6 +13,7 @@ import { Checkpoints } from "./checkpoints";
 import { Config } from "./config";
 import { Controls } from "./controls";
 import { CurvesSection } from "./section";
+import { ExplainBody } from "./explain";
 import { Facts } from "./facts";
 import { Failure } from "./failure";
 import { Feed } from "./feed";
@@ -118,7 +119,9 @@ export function JobPage({ id }: { id: string }) {
       <Standing job={job} />
       {job.error ? <Failure job={job} error={job.error} feed={feed} /> : null}
       <Facts job={job} />
-      {job.kind === "train" ? <TrainingBody job={job} path={path} feed={feed} /> : <IngestBody job={job} feed={feed} />}
+      {job.kind === "train" ? <TrainingBody job={job} path={path} feed={feed} /> : null}
+      {job.kind === "ingest" ? <IngestBody job={job} feed={feed} /> : null}
+      {job.kind === "explain" ? <ExplainBody job={job} feed={feed} /> : null}
     </>
   );
 }

@@ -10,8 +10,11 @@ export const shortId = (id: string): string => id.slice(-8);
 export const family = (job: Training): string => String(job.network["cell"] ?? job.network["family"]);
 export const reference = ({ name, version }: DatasetName): string => `${name}@${version}`;
 
+const work = { ingest: "upload", explain: "explanation" };
+
 export function jobName(job: Job): string {
   if (job.kind === "ingest") return job.dataset ? reference(job.dataset) : job.ingest.dataset;
+  if (job.kind === "explain") return job.explain.model;
   return job.model ?? `${job.dataset.name} · ${family(job)}`;
 }
 
@@ -35,6 +38,13 @@ function Standing({ job }: { job: Job }) {
     );
   }
   if (job.status === "succeeded" && job.kind === "ingest") return <Made job={job} />;
+  if (job.status === "succeeded" && job.kind === "explain" && job.result) {
+    return (
+      <span>
+        <strong>{job.result.target}</strong> <span class="muted">explained</span>
+      </span>
+    );
+  }
   if (job.status === "succeeded" && job.kind === "train" && job.result?.test) {
     const [value, name] = judged(job.result.test);
     return (
@@ -89,7 +99,7 @@ export function JobRow({ job }: { job: Job }) {
           {job.model_version ? <span class="muted"> version {job.model_version}</span> : null}
         </a>
         <span class="muted small clip">
-          {job.kind === "train" ? `${family(job)} on ${reference(job.dataset)}` : "upload"} · <code>{shortId(job.id)}</code>
+          {job.kind === "train" ? `${family(job)} on ${reference(job.dataset)}` : work[job.kind]} · <code>{shortId(job.id)}</code>
         </span>
       </div>
       <div class="standing">

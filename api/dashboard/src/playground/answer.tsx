@@ -6,6 +6,7 @@ import { href } from "../route";
 import type { ModelVersion } from "../wire";
 import { Bars } from "./bars";
 import { useGuess } from "./guess";
+import { Why } from "./why";
 
 export interface Desk {
   model: string;
@@ -55,6 +56,7 @@ export function Answer<Question>({ model, version, question, body, truth, invita
         </Trouble>
       ) : null}
       <Bars classes={version.classes} prediction={prediction} />
+      <Why model={model} question={question} body={body} />
       <p class="muted small">
         {prediction ? (
           <>

@@ -1,23 +1,8 @@
 /** For models of coloured pictures: show one. */
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useAddress } from "./address";
 import { Answer, type Desk } from "./answer";
 import { drawPicture } from "./sample";
-
-/** The address of a picture in memory, for as long as it is shown. */
-function useAddress(picture: Blob | null): string | null {
-  const address = useSignal<string | null>(null);
-  useEffect(() => {
-    if (!picture) return;
-    const made = URL.createObjectURL(picture);
-    address.value = made;
-    return () => {
-      URL.revokeObjectURL(made);
-      address.value = null;
-    };
-  }, [picture]);
-  return address.value;
-}
 
 export function PictureDesk({ model, version }: Desk) {
   const asked = useSignal<{ picture: Blob; label: string | null } | null>(null);

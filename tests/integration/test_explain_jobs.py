@@ -1,0 +1,114 @@
+"""Explanations that a worker makes, on both databases: gradients, and whatever the client does not wait for."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+from stack import Stack
+from uploaded import put
+
+CNN = {"family": "cnn", "stages": [{"channels": 8}], "hidden": [16]}
+
+
+@pytest.fixture(scope="module")
+def digit(service: Stack) -> list[list[int]]:
+    """A real digit, and a model called ``digits`` that has learnt them."""
+    spec = {"dataset": "digits", "model": "digits", "network": CNN, "hyperparameters": {"epochs": 6}}
+    assert service.ended(service.submit(spec))["status"] == "succeeded"
+    page = service.http.get("/v1/datasets/digits/samples", params={"split": "test", "limit": 1}).json()
+    values: list[list[int]] = page["data"][0]["values"]
+    return values
+
+
+def asked(service: Stack, model: str, sample: Any, prefer: str = "wait=60", **query: Any) -> Any:
+    return service.http.post(
+        f"/v1/models/{model}:explain", json={"inputs": [sample]}, params=query, headers={"Prefer": prefer}, timeout=90
+    )
+
+
+def test_gradients_agree_with_what_only_asks(service: Stack, digit: list[list[int]]) -> None:
+    answer = asked(service, "digits", digit, method="integrated_gradients", samples=128)
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (200, "wait=60")
+    gradients = answer.json()
+    assert abs(gradients["additivity_gap"]) < 1e-3
+    assert gradients["r2"] is None
+    shapley = asked(service, "digits", digit).json()
+    assert set(shapley) == set(gradients)
+    assert (shapley["target"], shapley["shape"]) == (gradients["target"], gradients["shape"])
+    assert shapley["output"] == pytest.approx(gradients["output"], abs=1e-5)
+    assert shapley["base_value"] == pytest.approx(gradients["base_value"], abs=1e-5)
+    assert [one["box"] for one in shapley["players"]] == [one["box"] for one in gradients["players"]]
+    black = [one["value"] for one in gradients["players"] if digit[one["box"][0]][one["box"][1]] == 0]
+    assert len(black) > 10 and set(black) == {0.0}  # what is the baseline already adds nothing
+
+
+def test_a_worker_says_the_same_as_the_service_itself(service: Stack, digit: list[list[int]]) -> None:
+    here = asked(service, "digits", digit, "", method="lime", seed=3).json()
+    answer = asked(service, "digits", digit, "respond-async, wait=60", method="lime", seed=3)
+    assert answer.headers["Preference-Applied"] == "respond-async, wait=60"
+    there = answer.json()
+    assert [one["value"] for one in here["players"]] == pytest.approx(
+        [one["value"] for one in there["players"]], abs=1e-5
+    )
+
+
+def test_who_does_not_wait_is_given_a_job(service: Stack, digit: list[list[int]]) -> None:
+    answer = asked(service, "digits", digit, "respond-async", method="kernel_shap", samples=4096)
+    assert answer.status_code == 202
+    job = answer.json()
+    assert answer.headers["Location"] == f"/v1/jobs/{job['id']}"
+    assert (job["kind"], job["explain"]["model"], job["dataset"], job["ingest"]) == ("explain", "digits:1", None, None)
+    ended = service.ended(job["id"])
+    assert (ended["status"], ended["result"]["samples"] <= 4096) == ("succeeded", True)
+    assert ended["result"]["object"] == "explanation"
+    events = service.http.get(f"/v1/jobs/{job['id']}/events").json()["data"]
+    assert [one["type"] for one in events if one["type"] != "stage"] == ["queued", "claimed", "succeeded"]
+    listed = service.http.get("/v1/jobs", params={"kind": "explain"}).json()["data"]
+    assert job["id"] in [one["id"] for one in listed]
+    assert service.http.post(f"/v1/jobs/{job['id']}/pause").status_code == 409
+    assert service.http.delete(f"/v1/jobs/{job['id']}").status_code == 204
+
+
+def test_a_picture_that_a_worker_explained(service: Stack, digit: list[list[int]]) -> None:
+    answer = service.http.post(
+        "/v1/models/digits:explain?method=integrated_gradients",
+        json={"inputs": [digit]},
+        headers={"Accept": "image/png", "Prefer": "wait=60"},
+    )
+    with Image.open(io.BytesIO(answer.content)) as drawn:
+        assert drawn.size == (320, 320)
+
+
+def test_gradients_of_a_text_find_the_word_that_decides(service: Stack) -> None:
+    rows = io.StringIO()
+    table = csv.writer(rows)
+    table.writerow(["label", "text"])
+    for number in range(60):
+        table.writerow(["good", f"the film {number} was wonderful to see"])
+        table.writerow(["bad", f"the film {number} was dreadful to see"])
+    assert service.ended(put(service, "reviews", rows.getvalue().encode(), filename="r.csv")["id"])["status"]
+    network = {"family": "rnn", "cell": "gru", "hidden": 8, "bidirectional": True}
+    fast = {"epochs": 12, "optimizer": {"lr": 0.02}}
+    spec = {"dataset": "reviews", "model": "reviews", "network": network, "hyperparameters": fast}
+    ended = service.ended(service.submit({**spec, "data": {"tokens": "word"}}))
+    assert ended["result"]["test"]["accuracy"] == 1.0
+    answer = asked(service, "reviews", "the film was dreadful to see", method="integrated_gradients")
+    found = answer.json()
+    assert found["baseline"] == "unknown"
+    assert abs(found["additivity_gap"]) < 1e-3
+    assert max(found["players"], key=lambda one: one["value"])["text"] == "dreadful"
+    refused = asked(service, "reviews", "dreadful", method="integrated_gradients", baseline="removed")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/query/baseline")
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [({"method": "integrated_gradients", "target": "ten"}, "#/query/target"), ({"samples": 16}, "#/query/samples")],
+)
+def test_what_a_worker_could_not_do_is_refused_at_once(
+    service: Stack, digit: list[list[int]], query: Any, pointer: str
+) -> None:
+    answer = asked(service, "digits", digit, "respond-async", **query)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
