@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 from prometheus_client.core import GaugeMetricFamily
@@ -30,6 +31,16 @@ def share(folder: str) -> None:
 def forget_process(pid: int) -> None:
     """A process that shared its counts has ended: what it had in flight is over."""
     multiprocess.mark_process_dead(pid, os.environ[_FOLDER])  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class OfVersion:
+    """What is counted of one version's requests."""
+
+    answered: Counter
+    failed: Counter
+    samples: Counter
+    seconds: Histogram
 
 
 class Counters:
@@ -87,6 +98,15 @@ class Counters:
         self.requests.labels(method, route, status).inc()
         if not route.endswith("/stream"):  # these last as long as their job
             self.seconds.labels(route).observe(seconds)
+
+    def of_version(self, labels: tuple[str, str]) -> OfVersion:
+        """The time series of a version; to look them up each time would cost more than to count."""
+        return OfVersion(
+            self.version_requests.labels(*labels, "ok"),
+            self.version_requests.labels(*labels, "error"),
+            self.version_samples.labels(*labels),
+            self.version_seconds.labels(*labels),
+        )
 
     def forget(self, labels: tuple[str, str]) -> bool:
         """End the time series of a version, which cannot be done where counts are shared."""

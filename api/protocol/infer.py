@@ -42,7 +42,7 @@ class Infer:
         try:
             predict = self._service.predict
             with predict.at_work():
-                async with Patience(wanted_seconds(Headers(scope=scope), predict.most_seconds)) as patience:
+                async with Patience(wanted_seconds(scope, predict.most_seconds)) as patience:
                     made = await self._answer(scope, receive, patience)
         except ClientDisconnect:
             return

@@ -29,6 +29,7 @@ class Ledger:
     def __init__(self, processes: int = 1) -> None:
         shape = (processes, MOST_VERSIONS)
         self._keys = _shared(shape, _KEY)
+        self._last = self._keys["last"]
         self._minutes = _shared((*shape, MINUTES), np.dtype(np.int64))
         self._counts = _shared((*shape, MINUTES, COLUMNS), np.dtype(np.uint32))
         self._mine = 0
@@ -52,7 +53,7 @@ class Ledger:
         row[REQUESTS] += 1
         row[SAMPLES] += samples
         row[ERRORS if seconds is None else TIMES + _step(seconds)] += 1
-        self._keys["last"][self._mine, place] = time.time()
+        self._last[self._mine, place] = time.time()
 
     def _place(self, model_id: str, number: int) -> int:
         place = self._places.get((model_id, number))
@@ -72,7 +73,7 @@ class Ledger:
         found = (self._keys["model"] == model_id.encode()) & (self._keys["version"] == number)
         recent = self._minutes[found] > minute - MINUTES
         sums: NDArray[np.int64] = self._counts[found][recent].sum(0, dtype=np.int64)
-        return sums, float(self._keys["last"][found].max(initial=0.0))
+        return sums, float(self._last[found].max(initial=0.0))
 
     def versions(self, model_id: str) -> list[int]:
         """The versions of a model that are remembered."""

@@ -5,9 +5,8 @@ import re
 from types import TracebackType
 from typing import Self
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from api.stream import until_gone
 from core.errors import Overloaded
@@ -17,10 +16,12 @@ WATCH_SECONDS = 0.02
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?([1-9]\d{0,8})\"?\s*(?=[,;]|$)", re.IGNORECASE)
 
 
-def wanted_seconds(headers: Headers, most: float) -> float:
+def wanted_seconds(scope: Scope, most: float) -> float:
     """What ``Prefer: wait=N`` (RFC 7240) asks for, at most ``most``; that when it asks for nothing we can read."""
-    found = _WAIT.search(", ".join(headers.getlist("prefer")))
-    return most if found is None else min(float(found[1]), most)
+    for name, value in scope["headers"]:
+        if name == b"prefer" and (found := _WAIT.search(value.decode("latin-1"))):
+            return min(float(found[1]), most)
+    return most
 
 
 class Patience:

@@ -67,7 +67,7 @@ class Predict:
         scope["epochd.route"] = PATH
         try:
             with self.at_work():
-                async with Patience(wanted_seconds(Headers(scope=scope), self.most_seconds)) as patience:
+                async with Patience(wanted_seconds(scope, self.most_seconds)) as patience:
                     body = await self._answer(scope, receive, send, patience)
         except ClientDisconnect:
             return

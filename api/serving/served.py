@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from starlette.requests import ClientDisconnect
 
 from api import objects
-from api.metrics import OTHER, Counters
+from api.metrics import OTHER, Counters, OfVersion
 from api.serving.ledger import ERRORS, MINUTES, REQUESTS, SAMPLES, TIMES, Ledger, quantile_ms
 from api.serving.versions import Version
 
@@ -32,6 +32,7 @@ class Served:
         self._counters, self._ledger = counters, ledger
         self._lock = threading.Lock()
         self._labelled: dict[tuple[str, str], int] = {}  # and the minute in which it was asked last
+        self._series: dict[tuple[str, str], OfVersion] = {}
 
     @contextmanager
     def counting(self, version: Version, began: float) -> Iterator[Asked]:
@@ -51,10 +52,15 @@ class Served:
         with self._lock:
             self._ledger.count(version.model_id, version.number, minute, samples, seconds)
             labels = self._labels((version.model, str(version.number)), minute)
-        self._counters.version_requests.labels(*labels, "ok" if seconds is not None else "error").inc()
-        self._counters.version_samples.labels(*labels).inc(samples)
-        if seconds is not None:
-            self._counters.version_seconds.labels(*labels).observe(seconds)
+            series = self._series.get(labels)
+            if series is None:
+                series = self._series[labels] = self._counters.of_version(labels)
+        if seconds is None:
+            series.failed.inc()
+        else:
+            series.answered.inc()
+            series.samples.inc(samples)
+            series.seconds.observe(seconds)
 
     def _labels(self, wanted: tuple[str, str], minute: int) -> tuple[str, str]:
         """The version's own, while there is room or one that nobody asked for an hour can give up its place."""
@@ -62,7 +68,7 @@ class Served:
             idle = min(self._labelled, key=self._labelled.__getitem__)
             if self._labelled[idle] > minute - MINUTES or not self._counters.forget(idle):
                 return OTHER
-            del self._labelled[idle]
+            del self._labelled[idle], self._series[idle]
         self._labelled[wanted] = minute
         return wanted
 
