@@ -1,6 +1,7 @@
 """How long a prediction is worked on: until the caller's time is up, or ours, or until nobody waits any more."""
 
 import asyncio
+import math
 import re
 from types import TracebackType
 from typing import Self
@@ -34,37 +35,55 @@ class Patience:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._limit = asyncio.timeout(seconds)
+        self._limit = asyncio.timeout(None)
+        self._loop = asyncio.get_running_loop()
         self._later: asyncio.TimerHandle | None = None
+        self._receive: Receive | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._gone = False
+        self._late = self._gone = self._left = False
 
     def watch(self, receive: Receive) -> None:
         """From now on notice when the client goes away; the request's body must have been read."""
-        loop = asyncio.get_running_loop()
-
-        def start() -> None:
-            self._watcher = loop.create_task(until_gone(receive))
-            self._watcher.add_done_callback(leave)
-
-        def leave(watcher: asyncio.Task[None]) -> None:
-            if not watcher.cancelled():
-                self._gone = True
-                self._limit.reschedule(loop.time())
-
-        self._later = loop.call_later(WATCH_SECONDS, start)
+        self._receive = receive
+        if self._late:
+            self._start_watching()
 
     def endless(self) -> None:
         """Wait as long as it takes: the answer comes bit by bit, and who reads it sees that."""
-        self._limit.reschedule(None)
+        self._seconds = math.inf
+        self._end_at(None)
+
+    def _look(self) -> None:
+        """It takes longer than most: only now the clock and the client matter."""
+        self._late = True
+        if self._seconds < math.inf:
+            self._end_at(self._loop.time() + self._seconds - WATCH_SECONDS)
+        if self._receive is not None:
+            self._start_watching()
+
+    def _start_watching(self) -> None:
+        assert self._receive is not None
+        self._watcher = self._loop.create_task(until_gone(self._receive))
+        self._watcher.add_done_callback(self._leave)
+
+    def _leave(self, watcher: asyncio.Task[None]) -> None:
+        if not watcher.cancelled():
+            self._gone = True
+            self._end_at(self._loop.time())
+
+    def _end_at(self, time: float | None) -> None:
+        if not self._left and not self._limit.expired():  # it may be over in this very turn of the loop
+            self._limit.reschedule(time)
 
     async def __aenter__(self) -> Self:
         await self._limit.__aenter__()
+        self._later = self._loop.call_later(WATCH_SECONDS, self._look)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._left = True
         if self._later is not None:
             self._later.cancel()
         if self._watcher is not None:
