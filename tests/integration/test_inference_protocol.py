@@ -1,6 +1,5 @@
 """``/v2`` as Triton's client asks it, on both databases: every kind of sample, compared with ``:predict``."""
 
-import asyncio
 import io
 import re
 import zipfile
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import loop
 import numpy as np
 import pytest
 from forecasting import sums, table
@@ -117,7 +117,7 @@ def test_the_client_for_asyncio(api: Any, pixels: Any) -> None:
             given = [[tensor("input", pixels, "UINT8", binary=binary)] for binary in (True, False)]
             return [await one.infer("digits", inputs, request_compression_algorithm="gzip") for inputs in given]
 
-    for result in asyncio.run(ask()):
+    for result in loop.run(ask()):
         check_same(result, predicted(api, "digits", pixels.tolist()))
 
 

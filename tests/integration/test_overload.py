@@ -1,6 +1,5 @@
 """Predictions that take too long, or that nobody waits for any more: dropped, never a hang."""
 
-import asyncio
 import json
 import socket
 import threading
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import loop
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ def slow(api: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     sample = api.http.get("/v1/datasets/digits/samples?limit=1").json()["data"][0]["values"]
     url = f"/v1/models/{name}:predict"
     api.http.post(url, json={"inputs": [sample]}).raise_for_status()
-    loaded = asyncio.run(api.service.predict.versions.get("default", name))
+    loaded = loop.run(api.service.predict.versions.get("default", name))
     batcher: Batcher = loaded.batcher
     one, real = Slow(url, {"inputs": [sample]}), batcher._compute
 

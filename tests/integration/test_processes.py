@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import loop
 import psutil
 import pytest
 from player import Player
@@ -80,7 +81,7 @@ def test_processes_share_connections_counts_and_an_early_end(many: Many) -> None
             return many.connections()
 
     for _ in range(3):
-        assert even(asyncio.run(sixteen()))
+        assert even(loop.run(sixteen()))
         until(lambda: many.connections() == [0, 0], "the connections to be closed")
     text = httpx.get(f"{many.url}/metrics").text
     assert 'epochd_http_requests_total{method="GET",route="/livez",status="200"} 144.0' in text
@@ -92,7 +93,7 @@ def test_processes_share_connections_counts_and_an_early_end(many: Many) -> None
     with httpx.Client(base_url=many.url, timeout=20) as http:
         assert http.get("/livez").status_code == 200  # the other one goes on
     until(lambda: many.log.read_text().count("startup complete") == 3, "another in its place")
-    assert even(asyncio.run(sixteen()))
+    assert even(loop.run(sixteen()))
 
 
 def test_an_alias_moves_in_all_processes_without_a_dropped_request(many: Many) -> None:
@@ -126,7 +127,7 @@ def test_an_alias_moves_in_all_processes_without_a_dropped_request(many: Many) -
             await asyncio.gather(*asking)
         return [(began - moved_at, version) for began, version in found]
 
-    found = asyncio.run(load())
+    found = loop.run(load())
     assert {version for began, version in found if began < -0.5} == {1}
     assert {version for began, version in found if began > 1} == {2}
     served = Counter(version for _, version in found)

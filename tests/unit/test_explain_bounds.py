@@ -4,6 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
+import loop
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ async def all_taken() -> None:
 
 
 def test_what_is_too_much_is_told_to_come_back() -> None:
-    asyncio.run(all_taken())
+    loop.run(all_taken())
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_what_takes_too_long_names_what_to_lower(method: Any, parts: Parts, samp
     model, runtime = Slow(), Explain(0)
     loaded: Any = model
     with pytest.raises(Invalid) as caught:
-        asyncio.run(runtime.answer(loaded, SAMPLE, question(method=method, parts=parts, samples=samples)))
+        loop.run(runtime.answer(loaded, SAMPLE, question(method=method, parts=parts, samples=samples)))
     assert caught.value.errors[0][0] == f"#/query/{field}"
     assert not model.asked.is_set()
     runtime.close()
@@ -85,4 +86,4 @@ async def closed() -> None:
 
 
 def test_the_end_of_the_process_is_not_held_up() -> None:
-    asyncio.run(closed())
+    loop.run(closed())
