@@ -29,9 +29,7 @@ demo: dev ## Start Epochd, train a CNN and an RNN, predict, keep serving (ARGS=-
 	@$(BIN)/epochd demo $(ARGS)
 
 test: dev ## Run the tests (TESTS='-k word' to choose); those whose service is missing are skipped by name
-	@$(if $(TESTS),exec $(BIN)/pytest $(TESTS))
-	$(BIN)/pytest tests/faults
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/integration tests/browser
+	@$(BIN)/pytest $(or $(TESTS),-n 2 --dist loadfile)
 
 check: dev ## Lint, types, arrows between packages, schema, TypeScript, links in the docs
 	@$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from stack import Stack, until
 
 from core.encode import digits
 
-EPOCHS = 40  # a few seconds of training, with one thread
+EPOCHS = 30  # a few seconds of training, with one thread
 SPEC: dict[str, Any] = {
     "dataset": "digits",
     "network": {"family": "cnn", "dropout": 0.3},
