@@ -123,7 +123,9 @@ class _Step:
         states = math.prod(layer.output) * BYTES
         directions = 1 if layer.options["bidirectional"] else 0
         if not self.training:
-            return states * (_RECURRENT_EVALUATION[layer.kind][directions] - 1)
+            # what a further layer reads is there beside its own, and for the way back once more, turned around
+            further = (1 + directions) * (layer.kind != "lstm" and int(layer.options["layers"]) > 1)
+            return states * (_RECURRENT_EVALUATION[layer.kind][directions] - 1 + further)
         numbers = _RECURRENT_BF16 if self.halved else _RECURRENT
         once, each = numbers[layer.kind][directions]
         return states * (once + each * int(layer.options["layers"]) - 1)

@@ -11,12 +11,12 @@ from uploaded import put
 
 @pytest.fixture
 def job(system: Any) -> str:
-    """A job that has made the model ``play``; its id."""
-    ended = system.ended(put(system, "play", prose(150).encode(), filename="play.txt")["id"])
+    """A job that has made the model ``drama``; its id."""
+    ended = system.ended(put(system, "drama", prose(150).encode(), filename="drama.txt")["id"])
     assert ended["status"] == "succeeded", ended["error"]
     spec = {
-        "dataset": "play",
-        "model": "play",
+        "dataset": "drama",
+        "model": "drama",
         "network": {"family": "rnn", "cell": "gru", "hidden": 16},
         "data": {"window": 24},
         "hyperparameters": {"epochs": 3, "batch_size": 16, "optimizer": {"lr": 0.01}},
@@ -27,7 +27,7 @@ def job(system: Any) -> str:
 
 
 def test_it_is_shown_and_writes_as_it_comes(visit: Any, job: str) -> None:
-    page = visit.to("data/play")
+    page = visit.to("data/drama")
     expect(page.get_by_text("language")).to_be_visible()
     expect(page.get_by_role("list", name="Samples").get_by_role("listitem").first).to_contain_text("the")
 
@@ -36,14 +36,14 @@ def test_it_is_shown_and_writes_as_it_comes(visit: Any, job: str) -> None:
     expect(result).to_contain_text(re.compile(r"\d\.\d{3}\s*bits per character · perplexity \d"))
     expect(page.get_by_role("heading", name="Bits per character")).to_be_visible()
 
-    page = visit.to("playground?model=play")
+    page = visit.to("playground?model=drama")
     written = page.locator("[data-written]")
     page.get_by_label("Prompt").fill("the king ")
     page.get_by_label("Tokens").fill("120")
     page.get_by_label("Seed").fill("7")
     page.get_by_label("Prompt").press("Control+Enter")
     status = page.get_by_role("region", name="Text", exact=True).get_by_role("status")
-    expect(status).to_contain_text("120 tokens by play version 1, seed 7")
+    expect(status).to_contain_text("120 tokens by drama version 1, seed 7")
     text = written.text_content()
     assert text is not None and len(text) == 120
     page.get_by_role("button", name="Write", exact=True).press("Enter")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ingesting import ingested_files
 
-from core.ingest import Refused, Upload
+from core.ingest import Upload
 
 pytestmark = pytest.mark.sets
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -85,9 +85,3 @@ def test_spoken_digits_are_read_with_two_speakers_held_out(tmp_path: Path) -> No
         "test": dict.fromkeys("0123456789", 100),
     }
     assert result.findings["skipped_total"] == result.findings["duplicates_across_splits"]["count"] == 0
-
-
-@pytest.mark.parametrize("name", ["tiny-shakespeare"])
-def test_sets_of_other_kinds_are_refused_with_a_reason(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"nothing that is read|none of the columns|no set of classes"):
-        ingested_files(uploads(name), tmp_path)

@@ -169,7 +169,8 @@ def disturb(monkeypatch: pytest.MonkeyPatch, what: Callable[[Ranks, Run], None])
 
 
 def children() -> list[int]:
-    """The processes that this one started and that are still there."""
+    """The processes that were forked from this one and are still there: other tests' services are other programs."""
     import psutil
 
-    return [child.pid for child in psutil.Process().children() if "resource_tracker" not in " ".join(child.cmdline())]
+    own = psutil.Process()
+    return [child.pid for child in own.children() if child.cmdline() == own.cmdline()]
