@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for stack.py; the tests are no package
 
-from stack import PATIENCE, Redis, Stack, free_port, until
+from stack import PATIENCE, Redis, Stack, free_port, until, used
 
 REQUIRE_SERVICES = bool(os.environ.get("EPOCHD_REQUIRE_SERVICES"))
 
@@ -118,14 +118,7 @@ def api_and_worker(stack: Stack) -> Iterator[Stack]:
     stack.stop_all()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def system(short_folder: Path) -> Iterator[Stack]:
-    """A running Epochd on SQLite for tests that only use it: one API, one worker, the digits."""
-    folder = Path(tempfile.mkdtemp(dir=short_folder))
-    redis = Redis(folder / "r", tcp=False)
-    one = Stack(folder, f"sqlite:///{folder / 'epochd.db'}", redis)
-    one.start_api()
-    one.start_worker()
-    yield one
-    one.close()
-    redis.stop()
+    """A running Epochd for a module, so that the names that others take are not its business."""
+    yield from used(Path(tempfile.mkdtemp(dir=short_folder)))

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +263,14 @@ class Stack:
     def close(self) -> None:
         self.stop_all()
         self.http.close()
+
+
+def used(folder: Path) -> Iterator[Stack]:
+    """A running Epochd on SQLite for tests that only use it: one API, one worker, the built-in sets."""
+    redis = Redis(folder / "r", tcp=False)
+    one = Stack(folder, f"sqlite:///{folder / 'epochd.db'}", redis)
+    one.start_api()
+    one.start_worker()
+    yield one
+    one.close()
+    redis.stop()

@@ -1,6 +1,7 @@
 """A real Chromium, and a page that notices everything a careful visitor would complain about."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from math import cos, pi, sin
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, expect
+from stack import Stack, used
 
 DIST = Path(__file__).parents[2] / "api" / "dashboard" / "dist"
 QUIET = [
@@ -31,6 +33,12 @@ def browser_type_launch_args() -> dict[str, Any]:
     if not (DIST / "index.html").is_file():
         pytest.skip("needs the built dashboard: make dashboard")
     return {"executable_path": found, "args": QUIET}
+
+
+@pytest.fixture(scope="session")
+def system(short_folder: Path) -> Iterator[Stack]:
+    """One for all of them: the browser knows a single address."""
+    yield from used(Path(tempfile.mkdtemp(dir=short_folder)))
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,9 @@ def test_it_is_shown_and_writes_as_it_comes(visit: Any, job: str) -> None:
     expect(page.get_by_text(re.compile("Expected `float`"))).to_be_visible()
     page.get_by_label("Temperature").fill("1.5")
     page.get_by_label("Tokens").fill("4096")
+    slow = page.context.new_cdp_session(page)  # or all is written before the button is found
+    rates = {"offline": False, "latency": 0, "downloadThroughput": 5_000, "uploadThroughput": -1}
+    slow.send("Network.emulateNetworkConditions", rates)
     page.get_by_role("button", name="Write", exact=True).click()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Write", exact=True)).to_be_enabled()

@@ -29,6 +29,6 @@ def test_a_network_learns_sequences_and_answers(system: Any, network: dict[str, 
     assert job["result"]["test"]["accuracy"] >= 0.93
     samples = system.http.get("/v1/datasets/digits-rows/samples", params={"limit": 100}).json()["data"]
     body = {"inputs": [sample["values"] for sample in samples]}
-    answers = system.http.post("/v1/models/rows:predict", json=body).json()["predictions"]
+    answers = system.http.post(f"/v1/models/rows:{job['model_version']}:predict", json=body).json()["predictions"]
     right = sum(answer["class"] == sample["label"] for answer, sample in zip(answers, samples, strict=True))
     assert right >= 90
