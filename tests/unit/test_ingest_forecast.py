@@ -29,6 +29,7 @@ def refused(files: dict[str, bytes], match: str, **options: object) -> None:
         ingested(files, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.sets
 @pytest.mark.parametrize(
     ("file", "splits", "shape", "target", "step"),
     [

@@ -1,4 +1,4 @@
-"""Accepting an ingest: uploaded files that are to become the next version of a dataset."""
+"""Accepting short work: what every worker's small slot does with an input that is stored."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,29 @@ from core import blobs, ids
 from core.db import now
 from core.jobs.events import Event, append
 from core.jobs.lease import Input
-from core.specs import IngestJob
+from core.specs import ExplainJob, IngestJob
 from core.tables import Job, JobInput
 
 MAX_ATTEMPTS = 3
 MEMORY_BYTES = 256 * 2**20
-"""What an ingest surely needs; how much its arrays may take depends on the worker that runs it."""
+"""What such a job surely needs; how much its arrays may take depends on the worker that runs it."""
 
 
 def submit_ingest(session: Session, tenant: str, request: IngestJob, inputs: Sequence[Input]) -> Job:
     """Put an ingest of files, whose blobs are stored, into the short line."""
+    event = Event("queued", "The files were accepted.", {"files": [vars(one) for one in inputs]})
+    return _submit(session, tenant, request, inputs, event)
+
+
+def submit_explain(session: Session, tenant: str, request: ExplainJob, sample: Input) -> Job:
+    """Put an explanation of a sample, whose blob is stored, into the short line."""
+    data = {"model": request.model, "method": request.options.method}
+    return _submit(session, tenant, request, [sample], Event("queued", "The explanation was accepted.", data))
+
+
+def _submit(
+    session: Session, tenant: str, request: IngestJob | ExplainJob, inputs: Sequence[Input], event: Event
+) -> Job:
     at = now(session)
     job = Job(
         id=ids.new("job"),
@@ -43,5 +56,5 @@ def submit_ingest(session: Session, tenant: str, request: IngestJob, inputs: Seq
     for position, one in enumerate(inputs):
         blobs.touch(session, one.sha256)
         session.add(JobInput(job_id=job.id, position=position, **vars(one)))
-    append(session, job, Event("queued", "The files were accepted.", {"files": [vars(one) for one in inputs]}))
+    append(session, job, event)
     return job
