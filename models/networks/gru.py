@@ -4,8 +4,9 @@
     n_t      = tanh(W x_t + b + r_t * (U h_(t-1) + c))
     h_t      = (1 - z_t) * n_t + z_t * h_(t-1), h_0 = 0
 
-One autograd function, as for the Elman network: all input projections and each weight gradient are one matrix product,
-and the steps write into memory that is there. Gradients equal ``nn.GRU``'s (tested in float64).
+One autograd function, as for the Elman network: all input projections are one matrix product, and so is a block of
+steps of each weight gradient. A step is five operations forwards and three backwards, since with few samples the calls
+cost as much as the arithmetic. Gradients equal ``nn.GRU``'s (tested in float64).
 """
 
 from typing import Any
@@ -15,8 +16,19 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from models.networks.elman import States
-from models.networks.layers import as_autocast, blocks_backwards, by_sigmoid, signed_, stacked
+from models.networks.layers import (
+    add_gradient_,
+    adder,
+    as_autocast,
+    blocks_backwards,
+    by_sigmoid,
+    no_gradient,
+    product_,
+    signed_,
+    stacked,
+)
 from models.networks.lengths import both_directions
+
 
 class _Recurrence(torch.autograd.Function):
     """``memory`` [T, N, 4H] is of each step U h + c of the new state, r, z and n: one matrix product adds to the first
@@ -30,7 +42,7 @@ class _Recurrence(torch.autograd.Function):
         hidden, shortcut = u.shape[1], by_sigmoid(inputs)
         states = inputs.new_empty(1 + steps, batch, hidden)  # the first is h_0
         states[0] = 0.5 if shortcut else 0
-        recurrent, offset, projection, bias = u.roll(hidden, 0).t(), c.roll(hidden), w, b.clone()
+        recurrent, offset, projection, bias = u.roll(hidden, 0), c.roll(hidden), w, b.clone()
         if shortcut:
             offset -= u.sum(1).roll(hidden)
             recurrent = 2 * recurrent
@@ -39,13 +51,14 @@ class _Recurrence(torch.autograd.Function):
         bias[: 2 * hidden] += offset[hidden:]
         memory = inputs.new_empty(steps, batch, 4 * hidden)
         memory[..., :hidden] = offset[:hidden]
-        torch.addmm(bias, inputs.reshape(-1, features), projection.t(), out=memory.view(-1, 4 * hidden)[:, hidden:])
+        product_(memory.view(-1, 4 * hidden)[:, hidden:], inputs.reshape(-1, features), projection, bias)
+        add_ = adder(states[0], recurrent)
         squash_, factor = (Tensor.sigmoid_, 2) if shortcut else (Tensor.tanh_, 1)
         before, *others = states.unbind()
         sums, gates = memory[..., : 3 * hidden].unbind(), memory[..., hidden : 3 * hidden].unbind()
         parts = (part.unbind() for part in memory.chunk(4, 2))
         for state, of_three, of_two, own, reset, update, new in zip(others, sums, gates, *parts, strict=True):
-            of_three.addmm_(before, recurrent)
+            add_(of_three, before)
             of_two.sigmoid_()
             squash_(new.addcmul_(reset, own, value=factor))
             before = torch.lerp(new, before, update, out=state)
@@ -60,8 +73,9 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor]:
         inputs, w, u, memory, states = ctx.saved_tensors
         hidden, one = u.shape[1], u.new_ones(1)
-        recurrent = u.roll(hidden, 0)
-        grad_w, grad_u, grad_b = torch.zeros_like(w), torch.zeros_like(u), u.new_zeros(4 * hidden)
+        # of all four parts, and transposed
+        grad_w, grad_u, grad_b = (no_gradient(w, *rows, 4 * hidden) for rows in ((w.shape[1],), (hidden,), ()))
+        add_ = adder(memory[0, :, : 3 * hidden], u.roll(hidden, 0).t())
         grad_inputs = inputs.new_empty(inputs.shape) if ctx.needs_input_grad[0] else None
         after = None
         for first, end in blocks_backwards(inputs):
@@ -74,20 +88,21 @@ class _Recurrence(torch.autograd.Function):
             torch.mul(of_new, reset, out=of_own)
             torch.addcmul(own, own, reset, value=-1, out=of_reset).mul_(of_own)
             torch.sub(states[first:end], new, out=of_update).mul_(update).mul_(fresh)
-            carried = grad[first:end].clone(memory_format=torch.contiguous_format)
-            each = (reversed(one.unbind()) for one in (carried, slopes.unflatten(2, (4, hidden)), slopes[..., :3*hidden], update))
-            for gradient, four, three, kept in zip(*each, strict=True):
+            gradients = grad[first:end].clone(memory_format=torch.contiguous_format)
+            each = (gradients, slopes.unflatten(2, (4, hidden)), slopes[..., : 3 * hidden], update)
+            for gradient, of_four, of_three, kept in zip(*(reversed(part.unbind()) for part in each), strict=True):
                 if after is not None:
-                    gradient.addcmul_(*after[0]).addmm_(after[1], recurrent)
-                four.mul_(gradient.unsqueeze(1))
-                after = (gradient, kept), three
+                    add_(gradient.addcmul_(*after[:2]), after[2])
+                of_four.mul_(gradient.unsqueeze(1))
+                after = gradient, kept, of_three
             rows, flat = slopes.flatten(0, 1), inputs[first:end].flatten(0, 1)
-            grad_w.addmm_(rows[:, hidden:].t(), flat)
-            grad_u.addmm_(rows[:, : 3 * hidden].t(), states[first:end].flatten(0, 1))
+            add_gradient_(grad_w, flat, rows)
+            add_gradient_(grad_u, states[first:end].flatten(0, 1), rows)
             grad_b += rows.sum(0)
             if grad_inputs is not None:
-                torch.mm(rows[:, hidden:], w, out=grad_inputs[first:end].flatten(0, 1))
-        return grad_inputs, grad_w, grad_u.roll(-hidden, 0), grad_b[hidden:], grad_b[:3*hidden].roll(-hidden)
+                product_(grad_inputs[first:end].flatten(0, 1), rows[:, hidden:], w.t())
+        grad_w, grad_u = grad_w[:, hidden:].t(), grad_u[:, : 3 * hidden].t().roll(-hidden, 0)
+        return grad_inputs, grad_w, grad_u, grad_b[hidden:], grad_b[: 3 * hidden].roll(-hidden)
 
 
 class Gru(nn.GRU):
