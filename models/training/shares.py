@@ -33,7 +33,7 @@ class Shares:
         if self.count > 1:
             # the threads that an operation may use are a setting of the thread that calls it
             self._threads, self._inner = threads, threads // self.count
-            self._pool = ThreadPoolExecutor(self.count - 1, "share", lambda: torch.set_num_threads(self._inner))
+            self._pool = ThreadPoolExecutor(self.count - 1, "share", self._begin)
 
     def backward(
         self, score: Score, inputs: Tensor, lengths: Tensor | None, targets: Tensor
@@ -64,6 +64,12 @@ class Shares:
             else:  # the fused optimizers want both in one memory layout
                 parameter.grad = torch.empty_like(parameter, requires_grad=False).copy_(gradient)
         return reported
+
+    def _begin(self) -> None:
+        """Of a thread of the pool."""
+        # a thread takes over another's setting when it first asks, also after it has set its own
+        torch.get_num_threads()
+        torch.set_num_threads(self._inner)
 
     def _work(
         self, score: Score, inputs: Tensor, lengths: Tensor | None, targets: Tensor
