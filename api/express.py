@@ -49,7 +49,7 @@ def accepted(session: Session, intake: Intake) -> list[objects.Job]:
         row, dataset = one.job, one.dataset
         reference: objects.DatasetRef = {"id": dataset.id, "name": dataset.name, "version": dataset.version}
         shown = _job(row, reference, lines.get(row.id), row.created_at)
-        found.append(cast(objects.Job, {**shown, "layers": layers(one.plan)}))
+        found.append(cast(objects.Job, {**shown, "layers": None if one.plan is None else layers(one.plan)}))
     return found
 
 
@@ -79,6 +79,7 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         if row.kind == "ingest"
         else None,
         "explain": {"model": spec["model"], "options": spec["options"]} if row.kind == "explain" else None,
+        "predict": _predict(spec) if row.kind == "predict" else None,
         "fine_tune_from": spec.get("fine_tune_from"),
         "network": spec.get("network"),
         "data": spec.get("data"),
@@ -110,6 +111,10 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "replay_of": None if row.replay is None else row.replay["of"],
         "last_seq": row.last_seq,
     }
+
+
+def _predict(spec: dict[str, Any]) -> objects.Predict:
+    return {"model": spec["model"], "split": spec["split"], "format": spec["format"], "top": spec["top"]}
 
 
 def _progress(stored: dict[str, Any] | None) -> objects.Progress | None:
