@@ -20,6 +20,7 @@ from core.specs import Data, TrainJob
 from core.tables import AliasMove, ApiKey, Checkpoint, Dataset, Job, JobEvent, Model, ModelAlias, ModelVersion, Worker
 
 _LAYER_FIELDS = ("name", "kind", "input", "output", "parameters", "flops", "activation_bytes")
+_PREDICT_FIELDS = ("model", "split", "format", "top")
 
 
 def jobs(session: Session, rows: Sequence[Job]) -> list[objects.Job]:
@@ -79,7 +80,9 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         if row.kind == "ingest"
         else None,
         "explain": {"model": spec["model"], "options": spec["options"]} if row.kind == "explain" else None,
-        "predict": _predict(spec) if row.kind == "predict" else None,
+        "predict": cast(objects.Predict, {name: spec[name] for name in _PREDICT_FIELDS})
+        if row.kind == "predict"
+        else None,
         "fine_tune_from": spec.get("fine_tune_from"),
         "network": spec.get("network"),
         "data": spec.get("data"),
@@ -111,10 +114,6 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "replay_of": None if row.replay is None else row.replay["of"],
         "last_seq": row.last_seq,
     }
-
-
-def _predict(spec: dict[str, Any]) -> objects.Predict:
-    return {"model": spec["model"], "split": spec["split"], "format": spec["format"], "top": spec["top"]}
 
 
 def _progress(stored: dict[str, Any] | None) -> objects.Progress | None:

@@ -1,15 +1,29 @@
 """Having a whole data set answered from the command line."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
-from epochd.cli.output import OK, out
+from epochd.cli.jobs import JobId
+from epochd.cli.output import OK, Json, out
 from epochd.cli.watch import watch
+from epochd.client import Client
 from epochd.resources import Predict
 
+Target = Annotated[Path, typer.Argument(metavar="FILE", help="Where to write them.")]
 FORMATS = get_args(Predict.__annotations__["format"])
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="predictions", help=_predictions.__doc__)(_predictions)
+
+
+def _predictions(job_id: JobId, path: Target, machine: Json = False) -> None:
+    """Download what a prediction of a data set answered. A broken-off download goes on where it stopped."""
+    with out.client() as client:
+        _download(client, job_id, path)
 
 
 def answer_dataset(
@@ -26,12 +40,16 @@ def answer_dataset(
         status = watch(client, job, timeout)
         if status != OK:
             return status
-        try:
-            answered = client.download_predictions(job["id"], to)
-        except OSError as error:
-            raise typer.BadParameter(f"cannot write {to}: {error.strerror}") from error
-    out.result({**answered, "path": str(to)}, f"{to}: {answered['rows']:,} rows, SHA-256 {answered['sha256']}")
+        _download(client, job["id"], to)
     return OK
+
+
+def _download(client: Client, job_id: str, path: Path) -> None:
+    try:
+        answered = client.download_predictions(job_id, path)
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {path}: {error.strerror}") from error
+    out.result({**answered, "path": str(path)}, f"{path}: {answered['rows']:,} rows, SHA-256 {answered['sha256']}")
 
 
 def _format(to: Path | None) -> str:
