@@ -45,9 +45,7 @@ def documented_file(media_types: Sequence[str], description: str, *codes: str) -
     return found
 
 
-def send_blob(
-    request: Request, database: Database, file: File, range_: str | None, if_range: str | None
-) -> Response:
+def send_blob(request: Request, database: Database, file: File, range_: str | None, if_range: str | None) -> Response:
     """The file, the part of it that Range asks for, or nothing but headers when the client has it already."""
     tag = f'"{file.sha256}"'
     headers = {

@@ -1,4 +1,4 @@
-"""A trained network of each kind of data, and its data set as a file, for the tests of predictions of whole data sets."""
+"""A trained network of each kind of data, and its data set as a file, for tests of predictions of data sets."""
 
 import json
 from dataclasses import dataclass
@@ -42,8 +42,11 @@ def trained(folder: Path, kind: str, digits: Path) -> Trained:
         path, network = digits, CNN
     elif kind == "series":
         _varied(path)
+        network = {**CNN, "global_pool": "max"}
     elif kind == "texts":
-        rows = [f"{label},{' '.join([label, 'née', '語'] * (1 + number % 4))}" for number in range(90) for label in "abc"]
+        rows = [
+            f"{label},{' '.join([label, 'née', '語'] * (1 + number % 4))}" for number in range(90) for label in "abc"
+        ]
         path.write_bytes(ingested({"words.csv": "\n".join(["label,text", *rows]).encode()}).file)
     elif kind == "recordings":
         path.write_bytes(ingested({"tones.zip": zipped(30)}, pattern="{label}_{rest}").file)

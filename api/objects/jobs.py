@@ -95,8 +95,8 @@ class Job(TypedDict):
     What only a training has, from ``network`` to ``seed`` and from ``parameters`` to ``layers``, is null for other
     kinds. ``dataset`` is what a training reads or a prediction answers; an ingest has it once it has made it, and says
     in ``ingest`` what was asked for, as ``explain`` and ``predict`` do of their kinds. ``fine_tune_from`` is the model
-    version that a training starts from, as ``name:version`` whatever the request named. ``replay_of`` is the job that a replay trains again; the ``result.replay`` of one that
-    succeeded compares the two.
+    version that a training starts from, as ``name:version`` whatever the request named. ``replay_of`` is
+    the job that a replay trains again; the ``result.replay`` of one that succeeded compares the two.
     """
 
     id: str

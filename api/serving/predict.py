@@ -192,9 +192,7 @@ def express(
     if targets is None:
         predictions: Any = [of_class(version.classes, row, top) for row in softmax(outputs)]
     else:
-        predictions = [
-            {"values": of_numbers(targets.names, row)} for row in targets.restore(outputs, samples)
-        ]
+        predictions = [{"values": of_numbers(targets.names, row)} for row in targets.restore(outputs, samples)]
     return {
         "object": "prediction",
         "model": version.model,

@@ -80,9 +80,7 @@ def _described(row: Dataset) -> fit.Described:
     )
 
 
-def memory(
-    session: Session, asked: Asked, trained_on: plan.Sample, known: Sequence[Worker], threads: int
-) -> int:
+def memory(session: Session, asked: Asked, trained_on: plan.Sample, known: Sequence[Worker], threads: int) -> int:
     """Bytes that such a job needs: graph, batches under way and, of a forecast, the table.
 
     Raises:
@@ -93,9 +91,9 @@ def memory(
     made = plan.make(TrainSpec.model_validate(before), trained_on)
     longest = max(dataset.lengths[1] if dataset.lengths is not None else 1, math.prod(dataset.shape))
     batches = 2 * threads * AT_ONCE * (made.activation_bytes + 2 * BYTES * longest)
-    table = 2 * dataset.size if dataset.task == "forecast" else 0
+    table: int = 2 * dataset.size if dataset.task == "forecast" else 0
     assert version.onnx_sha256 is not None, "a version that is ready has a graph"
-    needed = MEMORY_BYTES + 3 * blobs.size(session, version.onnx_sha256) + batches + table
+    needed: int = MEMORY_BYTES + 3 * blobs.size(session, version.onnx_sha256) + batches + table
     need = fleet.Need("cpu", 1, needed)
     best = fleet.largest(known, need) or next(iter(known), None)
     reason = None if best is None else fleet.misfit(best, need)

@@ -75,7 +75,8 @@ class Intake:
         largest = partial(needs.largest_batch, request, dataset, made, threads)
         fleet.refuse_if_nobody_fits(self._known, fleet.Need(request.device, request.devices, memory), largest)
         own = {"model": request.model, "parameters": made.parameters, "flops": made.flops}
-        return Accepted(self._job(tenant, request, dataset, request.device, memory, request.devices, **own), dataset, made)
+        job = self._job(tenant, request, dataset, request.device, memory, request.devices, **own)
+        return Accepted(job, dataset, made)
 
     def _prediction(self, tenant: str, request: PredictJob, dataset: Dataset) -> Accepted:
         asked = prediction.ask(self._session, tenant, request, dataset)

@@ -58,8 +58,8 @@ def _misfit(preprocessing: Preprocessing, trained_on: Described, dataset: Descri
         return None  # of any length: the tokens behind the most that are read are cut off
     elif not preprocessing.variable:
         if longest is not None or dataset.shape != preprocessing.shape:
-            found = _sizes(dataset.shape) if longest is None else "samples of several lengths"
-            return f"its samples are {found}, and the model reads {_sizes(preprocessing.shape)}"
+            sizes = _sizes(dataset.shape) if longest is None else "of several lengths"
+            return f"its samples are {sizes}, and the model reads {_sizes(preprocessing.shape)}"
         return None
     else:
         longest = longest or dataset.shape[0]

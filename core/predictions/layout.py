@@ -65,7 +65,10 @@ class Layout:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         """What ``as_dict`` gave."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class PredictJob(Spec):
 
     kind: Literal["predict"]
     model: ModelRef
-    """An accepted job names it as ``name:version``: wherever an alias moves, every row has the answer of one version."""
+    """An accepted job names it as ``name:version``: wherever an alias moves, one version answers every row."""
     dataset: DatasetRef
     split: Chosen = "test"
     format: AnswerFormat = "csv"

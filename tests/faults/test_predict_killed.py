@@ -12,7 +12,7 @@ NAMES = 8007
 @pytest.fixture(scope="module")
 def undisturbed(service: Stack) -> dict[str, Any]:
     """The result of a prediction that nothing happened to, by a network that takes its time."""
-    network = {"family": "rnn", "cell": "lstm", "hidden": 160, "layers": 2, "bidirectional": True}
+    network = {"family": "rnn", "cell": "lstm", "hidden": 96, "bidirectional": True}
     spec = {"dataset": "languages", "model": "names", "network": network, "hyperparameters": {"steps": 2}}
     assert service.ended(service.submit(spec))["status"] == "succeeded"
     job = service.ended(service.submit(ASKED))

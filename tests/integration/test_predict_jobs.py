@@ -138,13 +138,11 @@ def test_what_cannot_be_answered_is_refused(
 def test_the_version_is_the_one_that_the_alias_meant(service: Stack, digits: dict[str, Any]) -> None:
     spec = {"dataset": "digits", "model": "digits", "network": CNN, "hyperparameters": {"steps": 1}, "seed": 3}
     assert service.ended(service.submit(spec))["model_version"] == 2
-    assert service.http.put("/v1/models/digits/aliases/production", json={"version": 1}).status_code == 200
+    assert service.http.put("/v1/models/digits/aliases/production", json={"version": 1}).status_code == 201
     asked = {**ASKED, "model": "digits@production", "checkpoint_seconds": 0}
     first = service.http.post("/v1/jobs", json=asked, headers={"Idempotency-Key": "one"})
     etag = service.http.get("/v1/models/digits/aliases/production").headers["ETag"]
-    moved = service.http.put(
-        "/v1/models/digits/aliases/production", json={"version": 2}, headers={"If-Match": etag}
-    )
+    moved = service.http.put("/v1/models/digits/aliases/production", json={"version": 2}, headers={"If-Match": etag})
     assert moved.status_code == 200
     again = service.http.post("/v1/jobs", json=asked, headers={"Idempotency-Key": "one"})
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
@@ -187,7 +185,8 @@ def test_client_and_command(
     assert main(["watch", queued["id"]]) == 0
     assert main(["predictions", queued["id"], str(tmp_path / "late.csv"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 360
-    assert main(["jobs"]) == 0 and "predict" in capsys.readouterr().out
+    assert main(["jobs"]) == 0 and main(["jobs", queued["id"]]) == 0
+    assert "predict" in capsys.readouterr().out
     for wrong in (["--to", "it.xlsx"], ["digit.png"]):
         assert main(["predict", "digits:1", "--dataset", "digits", *wrong]) == 2
     assert main(["predict", "digits:1"]) == 2

@@ -58,9 +58,8 @@ def test_the_request_in_the_api_page_shows_the_defaults() -> None:
     assert shown.hyperparameters.optimizer == least.hyperparameters.optimizer
 
 
-def test_the_request_for_predictions_in_the_api_page_shows_the_defaults() -> None:
-    text = (ROOT / "docs/api.md").read_text()
-    found = re.search(r"^### Predictions of a dataset.*?^```json\n(.*?)^```", text, re.M | re.S)
+def test_the_request_in_the_page_of_predictions_shows_the_defaults() -> None:
+    found = re.search(r"^```json\n(.*?)^```", (ROOT / "docs/predictions.md").read_text(), re.M | re.S)
     assert found is not None
     shown = json.loads(found[1])
     least = PredictJob.model_validate({name: shown[name] for name in ("kind", "model", "dataset")})

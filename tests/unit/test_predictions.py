@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 import onnxruntime
 import pytest
 from answering import Trained, as_json, trained
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from core.explain.answer import softmax
 from core.predictions import AT_ONCE
@@ -97,7 +100,11 @@ def run(found: Trained, folder: Path, form: str, interrupted: bool, top: int | N
             return path.read_bytes(), end, attempts
         part = said[-2]
         assert (end["type"], part["type"], end["step"]) == ("paused", "part", part["done"])
-        written, done, state = written + Path(part["path"]).read_bytes(), part["done"], json.loads(json.dumps(part["state"]))
+        written, done, state = (
+            written + Path(part["path"]).read_bytes(),
+            part["done"],
+            json.loads(json.dumps(part["state"])),
+        )
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -140,7 +147,12 @@ def test_only_the_likeliest_classes_are_kept(all_kinds: dict[str, Trained], tmp_
     lines = [json.loads(line) for line in run(found, tmp_path, "jsonl", False, 3)[0].decode().splitlines()]
     arrays = np.load(io.BytesIO(run(found, tmp_path, "npz", False, 3)[0]), allow_pickle=False)
     table = list(csv.DictReader(io.StringIO(run(found, tmp_path, "csv", False, 3)[0].decode())))
-    assert list(table[0]) == ["split", "row", "label", *(f"{name}_{rank}" for rank in (1, 2, 3) for name in ("class", "probability"))]
+    assert list(table[0]) == [
+        "split",
+        "row",
+        "label",
+        *(f"{name}_{rank}" for rank in (1, 2, 3) for name in ("class", "probability")),
+    ]
     for number in range(0, len(lines), 50):
         ranked = lines[number]["probabilities"]
         assert list(ranked.values()) == sorted(ranked.values(), reverse=True) and len(ranked) == 3
@@ -156,7 +168,8 @@ def test_the_formats_say_the_same_of_forecasts(all_kinds: dict[str, Trained], tm
     lines = [json.loads(line) for line in run(found, tmp_path, "jsonl", False)[0].decode().splitlines()]
     arrays = np.load(io.BytesIO(run(found, tmp_path, "npz", False)[0]), allow_pickle=False)
     steps = [f"{name}_{step}" for name in ("heat", "load") for step in (1, 2, 3)]
-    assert list(table[0]) == ["split", "row", *(f"label_{one}" for one in steps), *(f"predicted_{one}" for one in steps)]
+    labels, predicted = ([f"{word}_{one}" for one in steps] for word in ("label", "predicted"))
+    assert list(table[0]) == ["split", "row", *labels, *predicted]
     assert arrays["targets"].tolist() == ["heat", "load"] and arrays["values"].shape == (len(lines), 3, 2)
     rows = load(found.path).train.inputs[:, [1, 0]]  # of heat and load
     for number, (row, line) in enumerate(zip(table, lines, strict=True)):
@@ -168,10 +181,13 @@ def test_the_formats_say_the_same_of_forecasts(all_kinds: dict[str, Trained], tm
 
 
 def test_a_row_without_a_finite_answer_is_named(all_kinds: dict[str, Trained], tmp_path: Path) -> None:
-    answering = asked(all_kinds["numbers"], tmp_path, "test")
-    values = answering._splits["test"].inputs.array.copy()
-    values[70] = 3e38
-    answering._splits["test"].inputs.array = values
+    found = all_kinds["series"]
+    with safe_open(found.path, "numpy") as file:
+        tensors, manifest = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+    tensors["test.inputs"][70, ::2] = np.inf
+    tensors["test.inputs"][70, 1::2] = -np.inf
+    save_file(tensors, tmp_path / "wrong", manifest)
+    answering = asked(replace(found, path=tmp_path / "wrong"), tmp_path, "test")
     with pytest.raises(ValueError, match=r"row 70 of test: its numbers are too large"):
         list(answering.run(0, 1))
 
@@ -180,7 +196,10 @@ def test_a_row_without_a_finite_answer_is_named(all_kinds: dict[str, Trained], t
     ("layout", "reason"),
     [
         (Layout("classification", ("a", "b"), ("a", "c", "d"), None, None), "does not know the class 'c' and 1 more"),
-        (Layout("regression", ("price",), ("cost",), None, None), "the data set has cost and the model foretells price"),
+        (
+            Layout("regression", ("price",), ("cost",), None, None),
+            "has cost and the model foretells price",
+        ),
     ],
 )
 def test_answers_that_cannot_be_compared_are_not_scored(layout: Layout, reason: str) -> None:
