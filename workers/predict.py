@@ -36,12 +36,13 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
             scores.add(answers)
             done += len(answers)
             now = time.monotonic()
-            if now - told >= REPORT_SECONDS:
-                told = now
-                report(type="stage", stage="Predicting", done=done, total=asked.count)
             # one at a time: while the supervisor stores the last one, none is due
             due = not control.storing and now - stored >= task["checkpoint_seconds"]
-            if done < asked.count and (due or control.pausing):
+            cut = done < asked.count and (due or control.pausing)
+            if cut or now - told >= REPORT_SECONDS:
+                told = now
+                report(type="stage", stage="Predicting", done=done, total=asked.count)
+            if cut:
                 file.flush()
                 control.storing = True
                 part = _cut(written, sent, scratch / f"part-{done}")
