@@ -20,6 +20,7 @@ from core.specs import Data, TrainJob
 from core.tables import AliasMove, ApiKey, Checkpoint, Dataset, Job, JobEvent, Model, ModelAlias, ModelVersion, Worker
 
 _LAYER_FIELDS = ("name", "kind", "input", "output", "parameters", "flops", "activation_bytes")
+_PREDICT_FIELDS = ("model", "split", "format", "top")
 
 
 def jobs(session: Session, rows: Sequence[Job]) -> list[objects.Job]:
@@ -49,7 +50,7 @@ def accepted(session: Session, intake: Intake) -> list[objects.Job]:
         row, dataset = one.job, one.dataset
         reference: objects.DatasetRef = {"id": dataset.id, "name": dataset.name, "version": dataset.version}
         shown = _job(row, reference, lines.get(row.id), row.created_at)
-        found.append(cast(objects.Job, {**shown, "layers": layers(one.plan)}))
+        found.append(cast(objects.Job, {**shown, "layers": None if one.plan is None else layers(one.plan)}))
     return found
 
 
@@ -79,6 +80,9 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         if row.kind == "ingest"
         else None,
         "explain": {"model": spec["model"], "options": spec["options"]} if row.kind == "explain" else None,
+        "predict": cast(objects.Predict, {name: spec[name] for name in _PREDICT_FIELDS})
+        if row.kind == "predict"
+        else None,
         "fine_tune_from": spec.get("fine_tune_from"),
         "network": spec.get("network"),
         "data": spec.get("data"),

@@ -24,6 +24,7 @@ from core.specs.explain import ExplainJob, ExplainOptions
 from core.specs.ingest import IngestJob, IngestOptions
 from core.specs.jobs import TrainJob
 from core.specs.network import Activation, Cnn, ConvStage, Network, Rnn
+from core.specs.predict import AnswerFormat, Chosen, JobRequest, PredictJob
 from core.specs.training import Data, EarlyStopping, Hyperparameters, Monitor, Optimizer, Schedule, Target, TrainSpec
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "NAME_PATTERN",
     "NO_NUL",
     "Activation",
+    "AnswerFormat",
     "Augment",
+    "Chosen",
     "Cnn",
     "ConvStage",
     "Data",
@@ -43,6 +46,7 @@ __all__ = [
     "Hyperparameters",
     "IngestJob",
     "IngestOptions",
+    "JobRequest",
     "MetadataKey",
     "MetadataValue",
     "ModelRef",
@@ -51,6 +55,7 @@ __all__ = [
     "Network",
     "Optimizer",
     "PositiveFloat",
+    "PredictJob",
     "Ratio",
     "Rnn",
     "Schedule",

@@ -18,6 +18,7 @@ from epochd.resources.estimates import Basis, Candidate, Estimate, Memory, Verdi
 from epochd.resources.explanation import Explanation, Player
 from epochd.resources.jobs import (
     ENDED,
+    Answered,
     Checkpoint,
     Event,
     Explain,
@@ -27,6 +28,7 @@ from epochd.resources.jobs import (
     Layer,
     Metrics,
     Point,
+    Predict,
     Progress,
     Queue,
     Series,
@@ -40,6 +42,7 @@ __all__ = [
     "Alias",
     "AliasMove",
     "Answer",
+    "Answered",
     "Baseline",
     "Basis",
     "Candidate",
@@ -67,6 +70,7 @@ __all__ = [
     "NewKey",
     "Player",
     "Point",
+    "Predict",
     "Prediction",
     "Progress",
     "Queue",

@@ -1,6 +1,6 @@
 /** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
 import type { Explain } from "./playground/explanation";
-import type { JobResult, Score, TestScore } from "./result";
+import type { JobResult, Predict, Score, TestScore } from "./result";
 
 export interface List<T> {
   object: "list";
@@ -111,7 +111,7 @@ export interface Ingest extends AnyJob {
   result: { splits: Record<string, number>; findings: Findings; seconds: number } | null;
 }
 
-export type Job = Training | Ingest | Explain;
+export type Job = Training | Ingest | Explain | Predict;
 
 export interface Measured {
   min: number;
