@@ -16,6 +16,7 @@ from api.routes import (
     datasets,
     estimates,
     explanations,
+    exports,
     health,
     history,
     jobs,
@@ -24,6 +25,7 @@ from api.routes import (
     pages,
     protocol,
     uploads,
+    versions,
     workers,
 )
 from api.service import Service
@@ -40,6 +42,8 @@ ROUTERS = (
     uploads,
     models,
     aliases,
+    versions,
+    exports,
     explanations,
     workers,
     keys,

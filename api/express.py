@@ -79,6 +79,9 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         if row.kind == "ingest"
         else None,
         "explain": {"model": spec["model"], "options": spec["options"]} if row.kind == "explain" else None,
+        "evaluate": {"job": spec["job"], "checkpoint": spec["checkpoint"], "step": spec["step"]}
+        if row.kind == "evaluate"
+        else None,
         "fine_tune_from": spec.get("fine_tune_from"),
         "network": spec.get("network"),
         "data": spec.get("data"),
@@ -218,7 +221,7 @@ def version(name: str, row: ModelVersion, made_from: Dataset, served: objects.Se
         "onnx_sha256": row.onnx_sha256,
         "parameters": row.parameters,
         "task": made_from.task,
-        "input": {"kind": made_from.kind, "shape": _shape_read(row, made_from), "dtype": made_from.dtype},
+        "input": input_of(row, made_from),
         "preprocessing": None,
         "classes": made_from.classes,
         "columns": made_from.columns,
@@ -230,11 +233,12 @@ def version(name: str, row: ModelVersion, made_from: Dataset, served: objects.Se
     }
 
 
-def _shape_read(row: ModelVersion, made_from: Dataset) -> list[int]:
-    """Of one sample; of a forecast's table the window that is seen."""
-    if made_from.task != "forecast":
-        return made_from.shape
-    return list(windowed(sample_of(made_from), Data.model_validate(row.spec["data"])).shape)
+def input_of(row: ModelVersion, made_from: Dataset) -> objects.Input:
+    """One sample that a version reads; of a forecast's table the window that is seen."""
+    shape = made_from.shape
+    if made_from.task == "forecast":
+        shape = list(windowed(sample_of(made_from), Data.model_validate(row.spec["data"])).shape)
+    return {"kind": made_from.kind, "shape": shape, "dtype": made_from.dtype}
 
 
 def alias(name: str, row: ModelAlias) -> objects.Alias:

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-WORK = {"train": "training", "ingest": "ingest", "explain": "explanation"}
+WORK = {"train": "training", "ingest": "ingest", "explain": "explanation", "evaluate": "evaluation"}
 
 
 class Control:

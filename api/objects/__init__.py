@@ -12,17 +12,20 @@ from api.objects.catalog import (
     Foretold,
     Generation,
     Input,
+    Manifest,
     Model,
     ModelVersion,
     Prediction,
     Predictions,
     Sample,
     Served,
+    StoredFile,
 )
 from api.objects.estimates import Estimate
 from api.objects.explanations import Explanation, Player
 from api.objects.jobs import (
     Checkpoint,
+    Evaluate,
     Event,
     Explain,
     Failure,
@@ -45,6 +48,7 @@ __all__ = [
     "Dataset",
     "DatasetRef",
     "Estimate",
+    "Evaluate",
     "Event",
     "Explain",
     "Explanation",
@@ -58,6 +62,7 @@ __all__ = [
     "Key",
     "Kind",
     "Layer",
+    "Manifest",
     "Metrics",
     "Model",
     "ModelVersion",
@@ -72,6 +77,7 @@ __all__ = [
     "Served",
     "Session",
     "State",
+    "StoredFile",
     "WaitingFor",
     "Worker",
 ]

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from api.objects.catalog import DatasetRef
 
-Kind = Literal["train", "ingest", "explain"]
+Kind = Literal["train", "ingest", "explain", "evaluate"]
 State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 
 
@@ -76,12 +76,20 @@ class Explain(TypedDict):
     options: dict[str, Any]
 
 
+class Evaluate(TypedDict):
+    """The checkpoint that an evaluation measures and makes a version of, and the training that made it."""
+
+    job: str
+    checkpoint: str
+    step: int
+
+
 class Job(TypedDict):
     """A job. ``layers`` is null in lists; ``queue`` is null unless the job is queued.
 
     What only a training has, from ``network`` to ``seed`` and from ``parameters`` to ``layers``, is null for other
     kinds. ``dataset`` is what a training reads; an ingest has it once it has made it, and says in ``ingest`` what was
-    asked for, as ``explain`` does of an explanation. ``fine_tune_from`` is the model version that a training starts
+    asked for, as ``explain`` does of an explanation and ``evaluate`` of an evaluation, whose result is like a training's. ``fine_tune_from`` is the model version that a training starts
     from, as ``name:version``
     whatever the request named. ``replay_of`` is the job that a replay trains again; the ``result.replay`` of one that
     succeeded compares the two.
@@ -99,6 +107,7 @@ class Job(TypedDict):
     dataset: DatasetRef | None
     ingest: Ingest | None
     explain: Explain | None
+    evaluate: Evaluate | None
     model: str | None
     model_version: int | None
     fine_tune_from: str | None

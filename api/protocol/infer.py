@@ -1,6 +1,5 @@
 """``POST /v2/models/{name}/infer`` as a plain ASGI callable, on the runtime of ``:predict``."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -62,22 +61,21 @@ class Infer:
         loaded = await service.predict.versions.get(caller.tenant, asked)
         version = loaded.version
         metadata.require_answers(version)
-        with service.predict.served.counting(version, began) as counted:
-            made, counted.samples = await self._infer(loaded, headers, receive, patience)
+        predict = service.predict
+        with predict.served.counting(version, began) as counted, predict.at_its_work(loaded) as buffer:
+            data = await body_of(receive, buffer)
+            patience.watch(receive)
+            made, counted.samples = await self._infer(loaded, headers, data)
         return made
 
-    async def _infer(
-        self, loaded: Loaded, headers: Headers, receive: Receive, patience: Patience
-    ) -> tuple[Response, int]:
+    async def _infer(self, loaded: Loaded, headers: Headers, data: bytes) -> tuple[Response, int]:
         """The answer, and the number of samples it is about."""
         version, service = loaded.version, self._service
-        data = await body_of(receive)
-        patience.watch(receive)
         small = "content-encoding" not in headers and len(data) <= SMALL_BYTES
-        parsed = await _run(small, self._parse, data, headers)
+        parsed = await _run(loaded, small, self._parse, data, headers)
         chosen = response.wanted(parsed, version)
         light = small and not samples.are_files(parsed.inputs, version.preprocessing)
-        raw = await _run(light, samples.read, parsed.inputs, version.preprocessing)
+        raw = await _run(loaded, light, samples.read, parsed.inputs, version.preprocessing)
         computed = await loaded.batcher.run(raw)
         require_finite(computed)
         service.counters.predictions.inc(len(raw))
@@ -90,6 +88,6 @@ class Infer:
         return request.read(whole, headers.get(request.HEADER))
 
 
-async def _run(here: bool, work: Callable[..., T], *given: Any) -> T:
-    """The work's result; done in the event loop, or in a thread where it takes longer."""
-    return work(*given) if here else await asyncio.to_thread(work, *given)
+async def _run(loaded: Loaded, here: bool, work: Callable[..., T], *given: Any) -> T:
+    """The work's result; done in the event loop, or in a thread of the version where it takes longer."""
+    return work(*given) if here else await loaded.reading.run(work, *given)

@@ -1,6 +1,5 @@
 """``POST /v1/models/{reference}:predict`` as a plain ASGI callable: no framework between the socket and the model."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +19,11 @@ from api.auth import Access
 from api.errors import answer
 from api.metrics import Counters
 from api.serving import bodies
+from api.serving.buffers import Buffer, Buffers
 from api.serving.ledger import Ledger
 from api.serving.patience import Patience, wanted_seconds
 from api.serving.served import Served
+from api.serving.shares import Shares
 from api.serving.versions import Loaded, Version, Versions
 from api.serving.writing import Writing, wants_stream
 from api.watch import CatalogWatch
@@ -34,6 +35,8 @@ from core.explain.answer import softmax
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
 """JSON and texts up to this size are read in the event loop; larger ones, images and recordings in a thread."""
+BODIES = 8
+"""The bodies of all requests may take so many times what one may."""
 _ENCODER = msgspec.json.Encoder()
 _HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
@@ -53,12 +56,15 @@ class Predict:
         ledger: Ledger,
         *,
         max_in_flight: int,
+        max_body_bytes: int,
         most_seconds: float,
     ) -> None:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
         self._writing = Writing()
         self.versions = Versions(database, watch, self._executor, counters.batch.observe)
         self.served = Served(counters, ledger)
+        self.shares = Shares(max_in_flight)
+        self.buffers = Buffers(BODIES * max_body_bytes)
         self._access, self._counters, self._most = access, counters, max_in_flight
         self.most_seconds = most_seconds
         self._in_flight = 0
@@ -98,14 +104,24 @@ class Predict:
             self._in_flight -= 1
             self._counters.in_flight.dec()
 
+    @contextmanager
+    def at_its_work(self, loaded: Loaded) -> Iterator[Buffer]:
+        """While a request of this version is at work; for its body.
+
+        Raises:
+            Overloaded: the model has its share of the predictions at work already.
+        """
+        with self.shares.of(loaded.version.model_id), Buffer(self.buffers) as buffer:
+            yield buffer
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send, patience: Patience) -> bytes | None:
         began, headers = time.perf_counter(), Headers(scope=scope)
         caller = self._access.principal(headers)
         top = _top(scope["query_string"])
         kind = bodies.media_type(headers.get("content-type", ""))
         loaded = await self.versions.get(caller.tenant, scope["path_params"]["reference"])
-        with self.served.counting(loaded.version, began) as asked:
-            data = await body_of(receive)
+        with self.served.counting(loaded.version, began) as asked, self.at_its_work(loaded) as buffer:
+            data = await body_of(receive, buffer)
             if loaded.version.preprocessing.kind == "corpus":
                 asked.samples = 1
                 prompt = bodies.read_prompt(kind, data)
@@ -127,7 +143,7 @@ class Predict:
         if kind not in (*bodies.IMAGES, *bodies.AUDIO) and len(data) <= SMALL_BYTES:
             samples = bodies.read(kind, data, version.preprocessing)
         else:
-            samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
+            samples = await loaded.reading.run(bodies.read, kind, data, version.preprocessing)
         logits = await loaded.batcher.run(samples)
         require_finite(logits)
         self._counters.predictions.inc(len(samples))
@@ -154,18 +170,19 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
     return b"content-length", str(len(body)).encode()
 
 
-async def body_of(receive: Receive) -> bytes:
+async def body_of(receive: Receive, buffer: Buffer) -> bytes:
     """All of a request's body.
 
     Raises:
         ClientDisconnect: the client has gone.
+        Overloaded: there is no memory for it now.
     """
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         return bytes(message.get("body", b""))
     parts = []
     while message["type"] == "http.request":
-        parts.append(message.get("body", b""))
+        parts.append(buffer.add(message.get("body", b"")))
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from api.errors import AWAY
 from api.serving.batching import Batcher
+from api.serving.reading import Reading
 from api.watch import CatalogWatch
 from core import blobs
 from core.catalog import models
@@ -50,6 +51,7 @@ class Loaded:
         self.version = version
         self.size = SESSION_BYTES + round(2.2 * len(graph))
         self.batcher = Batcher(self.compute, executor, observe)
+        self.reading = Reading()
 
     def compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """Raw samples as ``Preprocessing.from_rows`` gives them -> logits float32 [N, classes]. For any thread."""

@@ -13,7 +13,7 @@ from core.jobs.lease import Claim, Input, claim, free_elsewhere, renew, requeue_
 from core.jobs.record import CheckpointEntry, checkpoint, record
 from core.jobs.replay import replay
 from core.jobs.requests import cancel, delete, pause, resume
-from core.jobs.short import submit_explain, submit_ingest
+from core.jobs.short import submit_evaluate, submit_explain, submit_ingest
 from core.jobs.submit import Accepted, Intake, submit
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "requeue_expired",
     "resume",
     "submit",
+    "submit_evaluate",
     "submit_explain",
     "submit_ingest",
     "succeed",

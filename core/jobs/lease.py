@@ -55,7 +55,7 @@ class Start:
 class Claim:
     """All that a worker needs to run one attempt.
 
-    ``resume`` is the checkpoint to go on from, if there is one. A training has a dataset, an ingest has ``inputs``.
+    ``resume`` is the checkpoint to go on from, if there is one. A training has a dataset, an ingest has ``inputs``, an evaluation both.
     ``in_memory_bytes``: what the job needs to hold its whole dataset in memory; with less its samples stay on disk.
     """
 
@@ -116,7 +116,7 @@ def claim(
     elif job.progress:
         job.progress = {**job.progress, "step": step, "epoch": resume.epoch if resume else 0}
     append(session, job, *entries)
-    dataset = session.get(Dataset, job.dataset_id) if job.kind == "train" else None
+    dataset = session.get(Dataset, job.dataset_id) if job.kind in ("train", "evaluate") else None
     uploaded = select(JobInput).where(JobInput.job_id == job.id).order_by(JobInput.position)
     return Claim(
         lease=Lease(job.id, job.attempt),
@@ -125,7 +125,7 @@ def claim(
         spec=job.spec,
         model=job.model,
         dataset_sha256=None if dataset is None else dataset.sha256,
-        in_memory_bytes=job.memory_bytes if dataset is None else _in_memory(job, dataset, job.threads),
+        in_memory_bytes=job.memory_bytes if job.kind != "train" else _in_memory(session, job, job.threads),
         inputs=[Input(one.name, one.size, one.sha256) for one in session.scalars(uploaded)],
         threads=job.threads,
         stop_step=job.stop_step,
@@ -141,8 +141,8 @@ def _enough(kind: str, count: int) -> ColumnElement[bool]:
     return and_(Job.device.in_(["auto", kind]), Job.devices <= count)
 
 
-def _in_memory(job: Job, dataset: Dataset, threads: int) -> int:
-    request = TrainJob.model_validate(job.spec)
+def _in_memory(session: Session, job: Job, threads: int) -> int:
+    request, dataset = TrainJob.model_validate(job.spec), session.get_one(Dataset, job.dataset_id)
     return needs.memory(request, dataset, make_plan(request, dataset), threads).total_bytes
 
 

@@ -68,6 +68,14 @@ class Explain(TypedDict):
     options: dict[str, Any]
 
 
+class Evaluate(TypedDict):
+    """The checkpoint that becomes a version, and the training that made it; the job's result is like a training's."""
+
+    job: str
+    checkpoint: str
+    step: int
+
+
 class Job(TypedDict):
     """A job. ``layers`` is null in lists; times are RFC 3339 in UTC.
 
@@ -87,6 +95,7 @@ class Job(TypedDict):
     dataset: DatasetRef | None
     ingest: Ingest | None
     explain: Explain | None
+    evaluate: Evaluate | None
     model: str | None
     model_version: int | None
     fine_tune_from: str | None

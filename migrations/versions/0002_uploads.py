@@ -1,10 +1,10 @@
 """Datasets are made of uploads, by jobs of the kind ingest; answers are explained by jobs of the kind explain."""
 
-import re
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+from migrations.rebuild import rebuild
 
 revision = "0002"
 down_revision = "0001"
@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.add_column("datasets", task)
     if op.get_bind().dialect.name == "sqlite":
         added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), CONSTRAINT ck_jobs_kind"
-        _rebuild(
+        rebuild(
             "jobs",
             (KIND, KINDS),
             (NOT_NULL, NULL),
@@ -36,7 +36,7 @@ def upgrade() -> None:
             ("CONSTRAINT ck_jobs_kind", added),
         )
         added = f"CONSTRAINT ck_datasets_task CHECK ({TASKS}), CONSTRAINT ck_datasets_kind"
-        _rebuild("datasets", (SAMPLE_KIND, SAMPLE_KINDS), ("CONSTRAINT ck_datasets_kind", added))
+        rebuild("datasets", (SAMPLE_KIND, SAMPLE_KINDS), ("CONSTRAINT ck_datasets_kind", added))
     else:
         op.alter_column("jobs", "dataset_id", nullable=True)
         _refer("SET NULL")
@@ -80,9 +80,9 @@ def downgrade() -> None:
     op.execute("DELETE FROM jobs WHERE kind IN ('ingest', 'explain')")
     if op.get_bind().dialect.name == "sqlite":
         added = f"CONSTRAINT ck_jobs_dataset CHECK ({DATASET}), "
-        _rebuild("jobs", (KINDS, KIND), (NULL, NOT_NULL), (REFERENCE_OR_NULL, REFERENCE), (added, ""))
+        rebuild("jobs", (KINDS, KIND), (NULL, NOT_NULL), (REFERENCE_OR_NULL, REFERENCE), (added, ""))
         added = f"CONSTRAINT ck_datasets_task CHECK ({TASKS}), "
-        _rebuild("datasets", (SAMPLE_KINDS, SAMPLE_KIND), (added, ""))
+        rebuild("datasets", (SAMPLE_KINDS, SAMPLE_KIND), (added, ""))
     else:
         op.drop_constraint(op.f("ck_jobs_dataset"), "jobs")
         _replace("jobs", "kind", KIND)
@@ -102,26 +102,3 @@ def _refer(ondelete: str | None) -> None:
     name = op.f("fk_jobs_dataset_id")
     op.drop_constraint(name, "jobs", type_="foreignkey")
     op.create_foreign_key(name, "jobs", "datasets", ["dataset_id"], ["id"], ondelete=ondelete)
-
-
-def _rebuild(table: str, *changes: tuple[str, str]) -> None:
-    """Change a table of SQLite, which cannot alter constraints: make it anew from its own text, with all its rows.
-
-    Foreign keys are not enforced meanwhile (``migrations.upgrade``), or dropping the old table would empty those that
-    point at it.
-    """
-    connection = op.get_bind()
-    assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 0, "foreign keys must be off"
-    found = connection.exec_driver_sql("SELECT type, sql FROM sqlite_master WHERE tbl_name = ? AND sql <> ''", (table,))
-    rows = found.all()
-    (made,) = (row.sql for row in rows if row.type == "table")
-    for old, new in changes:
-        assert made.count(old) == 1, f"{table} should have {old!r} once"
-        made = made.replace(old, new)
-    made = re.sub(rf'CREATE TABLE "?{table}"?', f"CREATE TABLE new_{table}", made, count=1)
-    connection.exec_driver_sql(made)
-    connection.exec_driver_sql(f"INSERT INTO new_{table} SELECT * FROM {table}")
-    connection.exec_driver_sql(f"DROP TABLE {table}")
-    connection.exec_driver_sql(f"ALTER TABLE new_{table} RENAME TO {table}")
-    for index in (row.sql for row in rows if row.type == "index"):
-        connection.exec_driver_sql(index)

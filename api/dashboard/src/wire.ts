@@ -111,7 +111,15 @@ export interface Ingest extends AnyJob {
   result: { splits: Record<string, number>; findings: Findings; seconds: number } | null;
 }
 
-export type Job = Training | Ingest | Explain;
+/** A checkpoint on its way to a model version. */
+export interface Evaluate extends AnyJob {
+  kind: "evaluate";
+  dataset: DatasetName;
+  evaluate: { job: string; checkpoint: string; step: number };
+  result: JobResult | null;
+}
+
+export type Job = Training | Ingest | Explain | Evaluate;
 
 export interface Measured {
   min: number;
@@ -269,10 +277,22 @@ export interface AliasMove {
   at: string;
 }
 
-export interface Prediction {
+/** What a model that foretells numbers says of one sample; of a forecast, each target's next rows in turn. */
+export interface Foretold {
+  values: Record<string, number | number[]>;
+}
+
+export interface Guessed {
+  class: string;
+  index: number;
+  probability: number;
+  probabilities: Record<string, number>;
+}
+
+export interface Prediction<Said = Guessed> {
   model: string;
   model_version: number;
-  predictions: { class: string; index: number; probability: number; probabilities: Record<string, number> }[];
+  predictions: Said[];
 }
 
 export interface Worker {

@@ -21,6 +21,7 @@ function Another({ job }: { job: Job }) {
     train: { to: href(["jobs", "new"], { from: job.id }), words: "Train again" },
     ingest: { to: href(["data"]), words: "Upload another" },
     explain: { to: href(["playground"]), words: "Ask another" },
+    evaluate: { to: href(["models", job.model ?? ""]), words: "See the model" },
   };
   const { to, words } = ways[job.kind];
   return (
