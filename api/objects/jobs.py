@@ -89,10 +89,10 @@ class Job(TypedDict):
 
     What only a training has, from ``network`` to ``seed`` and from ``parameters`` to ``layers``, is null for other
     kinds. ``dataset`` is what a training reads; an ingest has it once it has made it, and says in ``ingest`` what was
-    asked for, as ``explain`` does of an explanation and ``evaluate`` of an evaluation, whose result is like a training's. ``fine_tune_from`` is the model version that a training starts
-    from, as ``name:version``
-    whatever the request named. ``replay_of`` is the job that a replay trains again; the ``result.replay`` of one that
-    succeeded compares the two.
+    asked for, as ``explain`` does of an explanation and ``evaluate`` of an evaluation, whose result is like a
+    training's. ``fine_tune_from`` is the model version that a training starts from, as ``name:version`` whatever the
+    request named. ``replay_of`` is the job that a replay trains again; the ``result.replay`` of one that succeeded
+    compares the two.
     """
 
     id: str

@@ -55,7 +55,8 @@ class Start:
 class Claim:
     """All that a worker needs to run one attempt.
 
-    ``resume`` is the checkpoint to go on from, if there is one. A training has a dataset, an ingest has ``inputs``, an evaluation both.
+    ``resume`` is the checkpoint to go on from, if there is one. A training has a dataset, an ingest has ``inputs``, an
+    evaluation both.
     ``in_memory_bytes``: what the job needs to hold its whole dataset in memory; with less its samples stay on disk.
     """
 
