@@ -1,4 +1,5 @@
 /** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
+import type { Evaluate } from "./job/evaluation";
 import type { Explain } from "./playground/explanation";
 import type { JobResult, Score, TestScore } from "./result";
 
@@ -109,14 +110,6 @@ export interface Ingest extends AnyJob {
   dataset: DatasetName | null;
   ingest: { dataset: string; options: JsonObject; source: string };
   result: { splits: Record<string, number>; findings: Findings; seconds: number } | null;
-}
-
-/** A checkpoint on its way to a model version. */
-export interface Evaluate extends AnyJob {
-  kind: "evaluate";
-  dataset: DatasetName;
-  evaluate: { job: string; checkpoint: string; step: number };
-  result: JobResult | null;
 }
 
 export type Job = Training | Ingest | Explain | Evaluate;
@@ -275,24 +268,6 @@ export interface AliasMove {
   by: string;
   reason: string | null;
   at: string;
-}
-
-/** What a model that foretells numbers says of one sample; of a forecast, each target's next rows in turn. */
-export interface Foretold {
-  values: Record<string, number | number[]>;
-}
-
-export interface Guessed {
-  class: string;
-  index: number;
-  probability: number;
-  probabilities: Record<string, number>;
-}
-
-export interface Prediction<Said = Guessed> {
-  model: string;
-  model_version: number;
-  predictions: Said[];
 }
 
 export interface Worker {

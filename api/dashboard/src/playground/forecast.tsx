@@ -4,9 +4,9 @@ import { Picture } from "../job/forecasts";
 import { count, measure } from "../number";
 import { Trouble } from "../part/trouble";
 import { href } from "../route";
-import type { Foretold } from "../wire";
 import type { Desk } from "./answer";
 import { useGuess } from "./guess";
+import type { Foretold } from "./prediction";
 import { drawRows } from "./sample";
 
 type Rows = number[][];

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { asProblem, call, type Problem } from "../http";
-import type { Guessed, Prediction } from "../wire";
+import type { Guessed, Prediction } from "./prediction";
 
 const WAIT_MS = 60;
 
