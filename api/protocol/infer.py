@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -14,8 +16,8 @@ from api.errors import answer
 from api.protocol import compression, metadata, request, response, samples
 from api.service import Service
 from api.serving.patience import Patience, wanted_seconds
-from api.serving.predict import SMALL_BYTES, body_of, require_finite
-from api.serving.versions import Loaded
+from api.serving.predict import LARGE_ANSWER, SMALL_BYTES, body_of, require_finite
+from api.serving.versions import Loaded, Version
 from core import log
 from core.errors import EpochdError, UnsupportedMedia
 
@@ -79,13 +81,18 @@ class Infer:
         computed = await loaded.batcher.run(raw)
         require_finite(computed)
         service.counters.predictions.inc(len(raw))
-        found = response.compute(version, raw, computed)
-        body, more = response.encode(parsed, version, found, chosen)
+        body, more = await _run(loaded, computed.size <= LARGE_ANSWER, _respond, parsed, version, raw, computed, chosen)
         return Response(body, headers={"cache-control": "no-store", **more}), len(raw)
 
     def _parse(self, data: bytes, headers: Headers) -> request.Request:
         whole = compression.unpack(headers.get("content-encoding", ""), data, self._service.settings.max_body_bytes)
         return request.read(whole, headers.get(request.HEADER))
+
+
+def _respond(
+    parsed: request.Request, version: Version, raw: NDArray[Any], computed: NDArray[np.float32], chosen: dict[str, bool]
+) -> tuple[bytes, dict[str, str]]:
+    return response.encode(parsed, version, response.compute(version, raw, computed), chosen)
 
 
 async def _run(loaded: Loaded, here: bool, work: Callable[..., T], *given: Any) -> T:

@@ -35,6 +35,8 @@ from core.explain.answer import softmax
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
 """JSON and texts up to this size are read in the event loop; larger ones, images and recordings in a thread."""
+LARGE_ANSWER = 4096
+"""Numbers of an answer; one that has more is written in a thread."""
 BODIES = 8
 """The bodies of all requests may take so many times what one may."""
 _ENCODER = msgspec.json.Encoder()
@@ -131,6 +133,8 @@ class Predict:
             patience.watch(receive)
             samples, logits = await self._compute(loaded, kind, data, top)
             asked.samples = len(samples)
+            if logits.size > LARGE_ANSWER:
+                return await loaded.reading.run(in_parts, loaded.version, samples, logits, top)
             return _ENCODER.encode(express(loaded.version, samples, logits, top))
 
     async def _compute(
@@ -215,6 +219,16 @@ def express(
         "model_version": version.number,
         "predictions": predictions,
     }
+
+
+def in_parts(version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None) -> bytes:
+    """The same as JSON, made some samples at a time: the event loop goes on between them."""
+    step, pieces = max(1, LARGE_ANSWER * len(outputs) // outputs.size), []
+    for first in range(0, len(samples), step):
+        part = express(version, samples[first : first + step], outputs[first : first + step], top)
+        pieces.append(_ENCODER.encode(part["predictions"])[1:-1])
+    around = _ENCODER.encode({**part, "predictions": []})
+    return around[:-2] + b",".join(pieces) + around[-2:]
 
 
 def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Foretold:

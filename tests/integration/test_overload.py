@@ -1,5 +1,6 @@
 """Predictions that take too long, or that nobody waits for any more: dropped, never a hang."""
 
+import asyncio
 import io
 import json
 import socket
@@ -18,6 +19,7 @@ from PIL import Image
 from stack import until
 
 from api.serving import bodies
+from api.serving import predict as serving
 from api.serving.batching import Batcher
 
 
@@ -180,7 +182,7 @@ def test_large_pictures_of_one_model_hold_up_no_other(api: Any, slow: Slow, monk
         file = io.BytesIO()
         Image.new("RGB", (8, 8)).save(file, kind)
         files[kind] = file.getvalue()
-    webp = {"content": files["webp"], "headers": {"Content-Type": "image/webp"}}
+    webp: dict[str, Any] = {"content": files["webp"], "headers": {"Content-Type": "image/webp"}}
     url = f"{api.url}/v1/models/pictured:predict"
     answers: list[int] = []
     asking = [threading.Thread(target=lambda: answers.append(httpx.post(url, **webp).status_code)) for _ in range(24)]
@@ -188,7 +190,7 @@ def test_large_pictures_of_one_model_hold_up_no_other(api: Any, slow: Slow, monk
         one.start()
     until(lambda: in_flight(api) == 24, "all to be at work")
     slow.go_on.set()
-    png = {"content": files["png"], "headers": {"Content-Type": "image/png"}}
+    png: dict[str, Any] = {"content": files["png"], "headers": {"Content-Type": "image/png"}}
     assert api.http.post(slow.url, **png).status_code == 200
     assert at_work == [2, 2]
     go_on.set()
@@ -235,3 +237,22 @@ def test_what_is_deleted_while_it_is_asked(api: Any, slow: Slow) -> None:
     gone = api.http.post(url, json=slow.body)
     assert (gone.status_code, "no alias 'short-lived'" in gone.json()["detail"]) == (404, True)
     assert api.http.post(slow.url, json=slow.body).status_code == 200  # the version outlives its job
+
+
+def test_a_large_answer_is_written_beside_the_event_loop(api: Any, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow.go_on.set()
+    samples = [one["values"] for one in api.http.get("/v1/datasets/digits/samples?limit=100").json()["data"]]
+    inputs, loops, real = samples * 5, list[Any](), serving.express
+
+    def express(*given: Any) -> Any:
+        loops.append(asyncio._get_running_loop())
+        return real(*given)
+
+    small = api.http.post(slow.url, json={"inputs": samples}).json()["predictions"]
+    monkeypatch.setattr(serving, "express", express)
+    large = api.http.post(slow.url, json={"inputs": inputs}).json()
+    assert (large["object"], large["model_version"], len(large["predictions"])) == ("prediction", 1, 500)
+    for found, wanted in zip(large["predictions"], small * 5, strict=True):
+        assert found["class"] == wanted["class"]
+        assert found["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-6)
+    assert set(loops) == {None} and len(loops) > 1  # in parts, and in a thread that has no loop
