@@ -49,7 +49,7 @@ def accepted(session: Session, intake: Intake) -> list[objects.Job]:
         row, dataset = one.job, one.dataset
         reference: objects.DatasetRef = {"id": dataset.id, "name": dataset.name, "version": dataset.version}
         shown = _job(row, reference, lines.get(row.id), row.created_at)
-        found.append(cast(objects.Job, {**shown, "layers": layers(one.plan)}))
+        found.append(cast(objects.Job, {**shown, "layers": None if one.plan is None else layers(one.plan)}))
     return found
 
 
@@ -75,13 +75,10 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "dataset": dataset,
         "model": row.model,
         "model_version": row.model_version,
-        "ingest": {"dataset": spec["dataset"], "options": spec["options"], "source": spec["source"]}
-        if row.kind == "ingest"
-        else None,
-        "explain": {"model": spec["model"], "options": spec["options"]} if row.kind == "explain" else None,
-        "evaluate": {"job": spec["job"], "checkpoint": spec["checkpoint"], "step": spec["step"]}
-        if row.kind == "evaluate"
-        else None,
+        "ingest": _asked(row, "ingest", "dataset", "options", "source"),
+        "explain": _asked(row, "explain", "model", "options"),
+        "predict": _asked(row, "predict", "model", "split", "format", "top"),
+        "evaluate": _asked(row, "evaluate", "job", "checkpoint", "step"),
         "fine_tune_from": spec.get("fine_tune_from"),
         "network": spec.get("network"),
         "data": spec.get("data"),
@@ -113,6 +110,11 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "replay_of": None if row.replay is None else row.replay["of"],
         "last_seq": row.last_seq,
     }
+
+
+def _asked(row: Job, kind: str, *fields: str) -> Any:
+    """What a job of this kind was asked for; null of all others."""
+    return {field: row.spec[field] for field in fields} if row.kind == kind else None
 
 
 def _progress(stored: dict[str, Any] | None) -> objects.Progress | None:
@@ -233,12 +235,11 @@ def version(name: str, row: ModelVersion, made_from: Dataset, served: objects.Se
     }
 
 
-def input_of(row: ModelVersion, made_from: Dataset) -> objects.Input:
+def input_of(row: ModelVersion, read: Dataset) -> objects.Input:
     """One sample that a version reads; of a forecast's table the window that is seen."""
-    shape = made_from.shape
-    if made_from.task == "forecast":
-        shape = list(windowed(sample_of(made_from), Data.model_validate(row.spec["data"])).shape)
-    return {"kind": made_from.kind, "shape": shape, "dtype": made_from.dtype}
+    table = read.task == "forecast"
+    shape = list(windowed(sample_of(read), Data.model_validate(row.spec["data"])).shape) if table else read.shape
+    return {"kind": read.kind, "shape": shape, "dtype": read.dtype}
 
 
 def alias(name: str, row: ModelAlias) -> objects.Alias:

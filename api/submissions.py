@@ -18,7 +18,7 @@ from core.broker import Tickets
 from core.db import Database
 from core.errors import EpochdError, NotFound
 from core.reconciler import queues_for
-from core.specs import TrainJob
+from core.specs import PredictJob, TrainJob
 from core.tables import Job, Worker
 
 ROUTE = "POST /v1/jobs"
@@ -29,7 +29,7 @@ MOST = 64
 @dataclass(frozen=True)
 class _Submission:
     tenant: str
-    request: TrainJob
+    request: TrainJob | PredictJob
     key: str | None
     outcome: asyncio.Future[objects.Job]
 
@@ -42,7 +42,7 @@ class Submissions:
         self._waiting: deque[_Submission] = deque()
         self._working: asyncio.Task[None] | None = None
 
-    async def submit(self, tenant: str, request: TrainJob, key: str | None) -> objects.Job:
+    async def submit(self, tenant: str, request: TrainJob | PredictJob, key: str | None) -> objects.Job:
         """Put a job into the line, once for each Idempotency-Key; the job, committed.
 
         Raises:
@@ -104,7 +104,7 @@ def _decide(session: Session, intake: jobs.Intake, one: _Submission) -> str | ob
         return error
 
 
-def _reserved(session: Session, intake: jobs.Intake, tenant: str, request: TrainJob, key: str) -> str:
+def _reserved(session: Session, intake: jobs.Intake, tenant: str, request: TrainJob | PredictJob, key: str) -> str:
     try:
         job_id = intake.accept(tenant, request).job.id
     except EpochdError:
@@ -114,7 +114,7 @@ def _reserved(session: Session, intake: jobs.Intake, tenant: str, request: Train
     return job_id
 
 
-def _digest(request: TrainJob) -> str:
+def _digest(request: TrainJob | PredictJob) -> str:
     """With every default written out."""
     return digest(request.model_dump(mode="json"))
 

@@ -53,6 +53,10 @@ class Run:
             self.status = "running"
             self.total_steps = data.get("total_steps") or self.total_steps
             self.steps_per_epoch = data.get("steps_per_epoch") or self.steps_per_epoch
+        elif kind == "stage":
+            self.status, self.total_steps = "running", data["total"]
+        elif kind == "part":
+            self.step = max(self.step, data["done"])
         elif kind == "checkpoint":
             self.step = max(self.step, data["step"])
         elif kind in ("queued", "paused", "succeeded", "failed", "cancelled"):

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from core.predictions.scores import MOST_CONFUSED
 from models.networks import Network
 
 BATCH = 512
-MOST_CONFUSED = 500
 READ_AT_ONCE = 1024
 """Tokens of a text that are read through the network together."""
 

@@ -19,7 +19,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-WORK = {"train": "training", "ingest": "ingest", "explain": "explanation", "evaluate": "evaluation"}
+WORK = {
+    "train": "training",
+    "ingest": "ingest",
+    "explain": "explanation",
+    "predict": "prediction",
+    "evaluate": "evaluation",
+}
 
 
 class Control:

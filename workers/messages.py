@@ -3,11 +3,13 @@
 import time
 from typing import Any
 
-from core.jobs import Event, Points
+from core.jobs import Event, Part, Points
 from core.tables import Job
 
 Message = dict[str, Any]
 CAN_WAIT = ("metrics", "log")
+RESULTS = ("checkpoint", "finished", "ingested", "explained", "part", "predicted")
+"""Of a job that was cancelled they are not written."""
 SMALL = ("started", "first_step", "stop_step", "stage", "warning", *CAN_WAIT)
 
 
@@ -60,6 +62,22 @@ def result(job: Job, message: Message, weights: str) -> dict[str, Any]:
     own = {name: message[name] for name in (*kept, "classes", "baseline", "forecasts", "environment")}
     own |= {"steps": message["step"], "epochs": message["epoch"], "seconds": seconds(job), "weights_sha256": weights}
     return own
+
+
+def predicted(job: Job, message: Message, whole: Part) -> dict[str, Any]:
+    """What came of answering a data set, as its job keeps it."""
+    model, _, version = job.spec["model"].rpartition(":")
+    return {
+        "model": model,
+        "model_version": int(version),
+        "split": job.spec["split"],
+        "format": job.spec["format"],
+        "rows": whole.done,
+        "size_bytes": whole.size,
+        "sha256": whole.sha256,
+        **{name: message[name] for name in ("scores", "scores_reason", "confusion_matrix", "classes")},
+        "seconds": seconds(job),
+    }
 
 
 def seconds(job: Job) -> float:

@@ -32,6 +32,7 @@ if "multiprocessing.forkserver" in " ".join(sys.orig_argv):
         "torch._dynamo",  # the first optimizer imports it: a second that no job should wait for
         "torch.optim",
         "torch.utils.data",
+        "workers.predict",
         "workers.train",
     ):
         importlib.import_module(module)

@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
 from core import blobs, jobs, log
 from core.catalog.datasets import NewDataset
 from core.catalog.models import NewVersion
 from core.db import Database
 from core.errors import LeaseLost
-from core.jobs import CheckpointEntry, Claim, Event, Points
+from core.jobs import CheckpointEntry, Claim, Event, Part, Points
 from core.tables import Job
 from workers import messages
 from workers.messages import Message
@@ -76,7 +77,7 @@ class Recorder:
         while (batch := self._take()) is not None:
             if self.lost or self.failure is not None:
                 continue
-            if self._dropping and batch[0]["type"] in ("checkpoint", "finished", "ingested", "explained"):
+            if self._dropping and batch[0]["type"] in messages.RESULTS:
                 continue
             try:
                 self._write(batch)
@@ -114,6 +115,10 @@ class Recorder:
                 self._ingested(batch[0])
             case "explained":
                 self._explained(batch[0])
+            case "part":
+                self._part(batch[0])
+            case "predicted":
+                self._predicted(batch[0])
             case "paused":
                 self.paused_step = batch[0]["step"]
             case "error":
@@ -135,6 +140,13 @@ class Recorder:
                 if self._gave_up.wait(RETRY_SECONDS):
                     raise LeaseLost("the lease ended while the database was away") from error
 
+    def _transact(self, write: Callable[[Session], object]) -> None:
+        def attempt() -> None:
+            with self._database.transaction() as session:
+                write(session)
+
+        self.patiently(attempt)
+
     def _record(self, batch: list[Message]) -> None:
         entries: list[Event | Points] = []
         changes: dict[str, Any] = {}
@@ -152,14 +164,10 @@ class Recorder:
         if self._progress:  # a line may be printed before the training has started
             changes["progress"] = dict(self._progress)
 
-        def write() -> None:
-            with self._database.transaction() as session:
-                jobs.record(session, self._claim.lease, entries, **changes)
-
-        self.patiently(write)
+        self._transact(lambda session: jobs.record(session, self._claim.lease, entries, **changes))
 
     def _stage(self, message: Message) -> list[Event]:
-        """How far an ingest or an explanation is; a stage that begins is told."""
+        """How far a job without epochs is; a stage that begins is told."""
         began = self._progress.get("stage") != message["stage"]
         self._progress = {"stage": message["stage"], "step": message["done"], "total_steps": message["total"]}
         return [Event("stage", message["stage"], {"total": message["total"]})] if began else []
@@ -196,16 +204,17 @@ class Recorder:
     def _keep(self, entry: CheckpointEntry) -> None:
         replaced: list[str] = []
 
-        def write() -> None:
-            nonlocal replaced
-            with self._database.transaction() as session:
-                replaced = jobs.checkpoint(session, self._claim.lease, entry)
+        def write(session: Session) -> None:
+            replaced[:] = jobs.checkpoint(session, self._claim.lease, entry)
 
+        self._transact(write)
+        self._forget(replaced)
+
+    def _forget(self, replaced: list[str]) -> None:
         def forget() -> None:
             for sha256 in replaced:
                 blobs.free(self._database, sha256)
 
-        self.patiently(write)
         self.patiently(forget)
 
     def _finish(self, message: Message) -> None:
@@ -262,9 +271,24 @@ class Recorder:
         self.succeeded = True
 
     def _explained(self, message: Message) -> None:
-        def write() -> None:
-            with self._database.transaction() as session:
-                jobs.explained(session, self._claim.lease, message["result"])
-
-        self.patiently(write)
+        self._transact(lambda session: jobs.explained(session, self._claim.lease, message["result"]))
         self.succeeded = True
+
+    def _part(self, message: Message) -> None:
+        sha256, size = self._blob_and_size(message["path"])
+        part = Part(message["done"], size, sha256, message["state"])
+        self._transact(lambda session: jobs.add_part(session, self._claim.lease, part))
+        self._stored()
+
+    def _predicted(self, message: Message) -> None:
+        sha256, size = self._blob_and_size(message["path"])
+        freed: list[str] = []
+
+        def write(session: Session) -> None:
+            job = session.get_one(Job, self._claim.lease.job_id)
+            whole = Part(message["done"], size, sha256, {})
+            freed[:] = jobs.predicted(session, self._claim.lease, whole, messages.predicted(job, message, whole))
+
+        self._transact(write)
+        self.succeeded = True
+        self._forget(freed)

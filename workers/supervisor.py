@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core import jobs, log
 from core.errors import LeaseLost
 from core.jobs import Claim
+from core.jobs.lanes import LANES
 from workers import child, ending, memory, tasks
 from workers.forkserver import kill
 from workers.keeper import Keeper
@@ -140,7 +141,7 @@ def _watch(runtime: Runtime, attempt: Attempt) -> None:
             attempt.kill("cancel")
         elif attempt.timeout is not None and time.monotonic() > attempt.timeout:
             attempt.kill("timeout")
-        elif runtime.stopping.is_set() and attempt.claim.kind != "train":
+        elif runtime.stopping.is_set() and attempt.claim.kind in LANES["short"]:
             attempt.kill("stop")  # it has no checkpoint to wait for
         elif keeper.requested == "pause" or runtime.stopping.is_set():
             _pause(runtime, attempt)

@@ -1,16 +1,17 @@
 """What a child is told to do, as plain data; its input files are fetched from the database first."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from core import blobs, fleet
 from core.catalog import models
 from core.encode import Preprocessing
-from core.jobs import Claim
+from core.jobs import Claim, prediction
 from core.jobs.submit import sample_of
-from core.specs import EvaluateJob, ExplainJob, IngestJob, TrainJob, TrainSpec
-from core.tables import Dataset
+from core.predictions import fit
+from core.specs import EvaluateJob, ExplainJob, IngestJob, PredictJob, TrainJob, TrainSpec
+from core.tables import Dataset, Job
 from workers.runtime import Runtime
 
 
@@ -19,7 +20,8 @@ def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: f
     if claim.kind == "train":
         own = _training(runtime, claim, scratch, device)
     else:
-        own = {"ingest": _ingest, "explain": _explain, "evaluate": _evaluate}[claim.kind](runtime, claim, scratch)
+        makers = {"ingest": _ingest, "explain": _explain, "predict": _predict, "evaluate": _evaluate}
+        own = makers[claim.kind](runtime, claim, scratch)
     return {
         "kind": claim.kind,
         "name": claim.lease.job_id[-12:],
@@ -120,4 +122,32 @@ def _explain(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
         "weights": str(weights),
         "sample": str(path),
         "threads": claim.threads,
+    }
+
+
+def _predict(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
+    """What is answered already lies in one file, behind whose end the attempt goes on."""
+    request = PredictJob.model_validate(claim.spec)
+    with runtime.database.reading() as session:
+        dataset = session.get_one(Dataset, session.get_one(Job, claim.lease.job_id).dataset_id)
+        asked = prediction.ask(session, claim.tenant, request, dataset)
+    assert asked.version.onnx_sha256 is not None and claim.dataset_sha256 is not None, "it was checked"
+    data, graph, written = (scratch / name for name in ("dataset.safetensors", "model.onnx", "answers"))
+    runtime.cache.give(runtime.database, claim.dataset_sha256, data)
+    blobs.fetch(runtime.database, asked.version.onnx_sha256, graph)
+    with written.open("wb") as file:
+        for part in claim.parts:
+            file.writelines(blobs.read(runtime.database, part.sha256))
+    return {
+        "dataset": str(data),
+        "graph": str(graph),
+        "written": str(written),
+        "done": claim.parts[-1].done if claim.parts else 0,
+        "state": claim.parts[-1].state if claim.parts else None,
+        "preprocessing": asked.version.preprocessing,
+        "splits": fit.chosen(dataset.splits, request.split),
+        "format": request.format,
+        "layout": replace(asked.layout, top=request.top).as_dict(),
+        "threads": claim.threads,
+        "checkpoint_seconds": claim.checkpoint_seconds,
     }

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from api.objects.catalog import DatasetRef
 
-Kind = Literal["train", "ingest", "explain", "evaluate"]
+Kind = Literal["train", "ingest", "explain", "predict", "evaluate"]
 State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 
 
@@ -84,15 +84,28 @@ class Evaluate(TypedDict):
     step: int
 
 
+class Predict(TypedDict):
+    """Which version answers which rows of the dataset, and how they are written; ``model`` is ``name:version``.
+
+    The job's result has ``rows``, ``size_bytes`` and ``sha256`` of the file; ``scores`` {accuracy} of classes or {mae,
+    rmse} of numbers, null for ``scores_reason``; ``confusion_matrix`` [target][prediction] of the ``classes``.
+    """
+
+    model: str
+    split: Literal["train", "validation", "test", "all"]
+    format: Literal["csv", "jsonl", "npz"]
+    top: int | None
+
+
 class Job(TypedDict):
     """A job. ``layers`` is null in lists; ``queue`` is null unless the job is queued.
 
     What only a training has, from ``network`` to ``seed`` and from ``parameters`` to ``layers``, is null for other
-    kinds. ``dataset`` is what a training reads; an ingest has it once it has made it, and says in ``ingest`` what was
-    asked for, as ``explain`` does of an explanation and ``evaluate`` of an evaluation, whose result is like a
-    training's. ``fine_tune_from`` is the model version that a training starts from, as ``name:version`` whatever the
-    request named. ``replay_of`` is the job that a replay trains again; the ``result.replay`` of one that succeeded
-    compares the two.
+    kinds. ``dataset`` is what a training reads or a prediction answers; an ingest has it once it has made it, and says
+    in ``ingest`` what was asked for, as ``explain``, ``predict`` and ``evaluate`` do of their kinds; the result of an
+    evaluation is like a training's. ``fine_tune_from`` is the model version that a training starts from, as
+    ``name:version`` whatever the request named. ``replay_of`` is the job that a replay trains again; the
+    ``result.replay`` of one that succeeded compares the two.
     """
 
     id: str
@@ -108,6 +121,7 @@ class Job(TypedDict):
     ingest: Ingest | None
     explain: Explain | None
     evaluate: Evaluate | None
+    predict: Predict | None
     model: str | None
     model_version: int | None
     fine_tune_from: str | None

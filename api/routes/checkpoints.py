@@ -7,9 +7,10 @@ from starlette.responses import StreamingResponse
 from api import express, objects
 from api.answers import NOT_MODIFIED, documented
 from api.deps import Caller, DatabaseDep
-from api.files import IfRange, Range, download, send
+from api.downloads import File, IfRange, Range, documented_file, send_blob
 from api.paging import LINK, IdCursor, Limit, Page, page
 from api.submissions import find
+from core import blobs
 from core.db import Database
 from core.errors import NotFound
 from core.tables import Blob, Checkpoint
@@ -37,7 +38,9 @@ def list_checkpoints(
     return page(request, [express.checkpoint(*row) for row in rows], limit, [row[0].id for row in rows])
 
 
-DOWNLOAD = download("The weights as safetensors: the plain state dict of the network.")
+DOWNLOAD = documented_file(
+    ("application/octet-stream",), "The weights as safetensors: the plain state dict of the network."
+)
 
 
 @router.get("/{checkpoint_id}/weights", responses=DOWNLOAD, response_class=StreamingResponse)
@@ -78,4 +81,7 @@ def _weights(
             raise NotFound(
                 f"job {job_id} has no checkpoint {checkpoint_id!r}; a better or later one may have replaced it"
             )
-    return send(request, database, row.weights_sha256, f"{job_id}-step-{row.step}.safetensors", range_, if_range)
+        sha256, step = row.weights_sha256, row.step
+        size = blobs.size(session, sha256)
+    file = File(sha256, size, f"{job_id}-step-{step}.safetensors", "application/octet-stream")
+    return send_blob(request, database, file, range_, if_range)

@@ -6,7 +6,7 @@ from starlette.responses import StreamingResponse
 from api import express, objects
 from api.answers import NOT_MODIFIED, conditional, documented
 from api.deps import Caller, DatabaseDep
-from api.files import IfRange, Range, download, send
+from api.downloads import File, IfRange, Range, documented_file, send_blob
 from api.routes.models import numbered
 from core import blobs
 from core.catalog import models
@@ -15,8 +15,9 @@ from core.errors import Conflict
 from core.tables import Dataset, ModelVersion
 
 router = APIRouter(prefix="/v1/models/{name}/versions/{version}", tags=["models"])
-ONNX = download("The ONNX graph, with its preprocessing and classes in its metadata.", "conflict")
-WEIGHTS = download("The weights as safetensors: the plain state dict of the network.")
+BINARY = "application/octet-stream"
+ONNX = documented_file((BINARY,), "The ONNX graph, with its preprocessing and classes in its metadata.", "conflict")
+WEIGHTS = documented_file((BINARY,), "The weights as safetensors: the plain state dict of the network.")
 
 
 @router.get("/manifest", responses=documented(objects.Manifest, "not_found", also=NOT_MODIFIED))
@@ -63,7 +64,7 @@ def get_version_weights(
 ) -> Response:
     """The weights, byte for byte those of the checkpoint that the version was made from."""
     row = _found(database, caller.tenant, name, version)
-    return send(request, database, row.weights_sha256, f"{name}-{row.version}.safetensors", range_, if_range)
+    return _send(request, database, row.weights_sha256, f"{name}-{row.version}.safetensors", range_, if_range)
 
 
 @router.head("/weights", responses=WEIGHTS, response_class=Response)
@@ -72,7 +73,7 @@ def head_version_weights(
 ) -> Response:
     """Size and hash of a version's weights."""
     row = _found(database, caller.tenant, name, version)
-    return send(request, database, row.weights_sha256, f"{name}-{row.version}.safetensors", range_, None)
+    return _send(request, database, row.weights_sha256, f"{name}-{row.version}.safetensors", range_, None)
 
 
 def _manifest(name: str, row: ModelVersion, made_from: Dataset, sizes: dict[str, int]) -> objects.Manifest:
@@ -112,4 +113,12 @@ def _onnx(
 ) -> Response:
     if row.onnx_sha256 is None:
         raise Conflict(f"model {name} version {row.version} has no ONNX file: {row.reason}")
-    return send(request, database, row.onnx_sha256, f"{name}-{row.version}.onnx", range_, if_range)
+    return _send(request, database, row.onnx_sha256, f"{name}-{row.version}.onnx", range_, if_range)
+
+
+def _send(
+    request: Request, database: Database, sha256: str, name: str, range_: str | None, if_range: str | None
+) -> Response:
+    with database.reading() as session:
+        size = blobs.size(session, sha256)
+    return send_blob(request, database, File(sha256, size, name, BINARY), range_, if_range)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ from core import blobs
 from core import jobs as machine
 from core.catalog import datasets
 from core.db import Database
-from core.specs import METADATA_KEY, NAME_PATTERN, NO_NUL, TrainJob
+from core.specs import METADATA_KEY, NAME_PATTERN, NO_NUL, JobRequest
 from core.tables import Dataset, Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -33,9 +33,12 @@ REPLAY = "POST /v1/jobs/{job_id}/replay"
     responses=documented(objects.Job, "idempotency_mismatch", "not_found", status=202, headers=LOCATION),
 )
 async def submit_job(
-    body: TrainJob, caller: Caller, service: ServiceDep, idempotency_key: IdempotencyKey = None
+    body: Annotated[JobRequest, Body()], caller: Caller, service: ServiceDep, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Submit a training. It is checked against the data and the workers first; what is accepted is never lost."""
+    """Submit a training, or a prediction of a whole dataset by a model version.
+
+    It is checked against the data and the workers first; what is accepted is never lost.
+    """
     job = await service.submissions.submit(caller.tenant, body, idempotency_key)
     return json(job, 202, {"Location": address(job["id"])})
 
@@ -118,7 +121,7 @@ def get_job(request: Request, job_id: str, caller: Caller, database: DatabaseDep
     responses=documented(None, "not_found", "conflict", status=204, description="It is gone."),
 )
 def delete_job(job_id: str, caller: Caller, database: DatabaseDep) -> Response:
-    """Delete an ended job with its events, metrics and checkpoints. Model versions made from it stay."""
+    """Delete an ended job with its events, metrics, checkpoints and predictions. Model versions made from it stay."""
     with database.transaction() as session:
         freed = machine.delete(session, caller.tenant, job_id)
     for sha256 in freed:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MOST = 64
-"""Samples of one run; requests with more are cut into several."""
+from core.predictions import AT_ONCE
+
 INLINE_SECONDS = 0.002
 """A run that takes less is done in the event loop itself: a thread would cost more than it frees."""
 
@@ -39,7 +39,7 @@ class Batcher:
     async def run(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """Logits [N, classes] of raw samples, N >= 1."""
         loop = asyncio.get_running_loop()
-        parts = [samples[first : first + MOST] for first in range(0, len(samples), MOST)]
+        parts = [samples[first : first + AT_ONCE] for first in range(0, len(samples), AT_ONCE)]
         waiting = [_Waiting(part, loop.create_future()) for part in parts]
         self._waiting.extend(waiting)
         self._plan(loop)
@@ -89,7 +89,7 @@ class Batcher:
         """The next requests that fit into one run; those whose client has gone are dropped."""
         batch: list[_Waiting] = []
         count = 0
-        while self._waiting and count + len(self._waiting[0].samples) <= MOST:
+        while self._waiting and count + len(self._waiting[0].samples) <= AT_ONCE:
             one = self._waiting.popleft()
             if not one.answer.done():
                 batch.append(one)

@@ -31,6 +31,7 @@ from core import log
 from core.db import Database
 from core.errors import EpochdError, Invalid, Overloaded
 from core.explain.answer import softmax
+from core.predictions.answer import TOO_LARGE, not_finite, of_class, of_numbers
 
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
@@ -210,9 +211,9 @@ def express(
     """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
     targets = version.preprocessing.targets
     if targets is None:
-        predictions: Any = _classes(version, outputs, top)
+        predictions: Any = [of_class(version.classes, row, top) for row in softmax(outputs)]
     else:
-        predictions = [_foretold(targets.names, row) for row in targets.restore(outputs, samples)]
+        predictions = [{"values": of_numbers(targets.names, row)} for row in targets.restore(outputs, samples)]
     return {
         "object": "prediction",
         "model": version.model,
@@ -231,32 +232,12 @@ def in_parts(version: Version, samples: NDArray[Any], outputs: NDArray[np.float3
     return around[:-2] + b",".join(pieces) + around[-2:]
 
 
-def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Foretold:
-    """[targets], or [horizon, targets] of a forecast."""
-    return {"values": dict(zip(names, values.T.tolist(), strict=True))}
-
-
-def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
-    return [_prediction(version.classes, row, top) for row in softmax(logits)]
-
-
 def require_finite(outputs: NDArray[np.floating[Any]]) -> None:
     """Refuse samples whose numbers were so large that the answer is none.
 
     Raises:
         Invalid: names the first of them.
     """
-    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(1)
-    if not finite.all():
-        index = int(finite.argmin())
-        sentence = "its numbers are too large for this model: the answer would be no finite number"
-        raise Invalid(f"sample {index}: {sentence}", f"#/inputs/{index}")
-
-
-def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:
-    index, values = int(row.argmax()), row.tolist()
-    shown: Any = zip(classes, values, strict=True)
-    if top is not None:
-        order = sorted(range(len(values)), key=lambda one: (-values[one], one))[:top]
-        shown = ((classes[one], values[one]) for one in order)
-    return {"class": classes[index], "index": index, "probability": values[index], "probabilities": dict(shown)}
+    index = not_finite(outputs)
+    if index is not None:
+        raise Invalid(f"sample {index}: {TOO_LARGE}", f"#/inputs/{index}")

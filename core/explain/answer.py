@@ -9,6 +9,7 @@ from core.encode import Preprocessing
 from core.errors import Invalid
 from core.explain.game import Explanation
 from core.explain.players import Players, Samples
+from core.predictions.answer import TOO_LARGE
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -33,7 +34,7 @@ def numbers(preprocessing: Preprocessing, outputs: NDArray[np.float32], samples:
         Invalid: an output is no finite number.
     """
     if not np.isfinite(outputs).all():
-        raise Invalid("its numbers are too large for this model: the answer would be no finite number", "#/inputs/0")
+        raise Invalid(TOO_LARGE, "#/inputs/0")
     targets = preprocessing.targets
     if targets is None:
         return softmax(outputs)

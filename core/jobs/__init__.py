@@ -3,13 +3,15 @@
 The parts, by what they do to a job: :mod:`submit`, :mod:`short` and :mod:`replay` make it, :mod:`lease` gives it to a
 worker and takes it back, :mod:`record` stores what the worker reports, :mod:`finish` ends an attempt, :mod:`requests`
 is what users ask for, :mod:`lanes` says in which of the two lines it stands, :mod:`line` its place there,
-:mod:`history` reads events and metrics, :mod:`needs` and :mod:`pace` tell what a training would take.
+:mod:`history` reads events and metrics, :mod:`needs` and :mod:`pace` tell what a training would take,
+:mod:`prediction` is what answering a data set needs beside all that.
 """
 
 from core.jobs.events import Event, Lease, Points
-from core.jobs.finish import cancelled, explained, fail, hand_back, ingested, paused, succeed
+from core.jobs.finish import cancelled, explained, fail, hand_back, ingested, paused, predicted, succeed
 from core.jobs.lanes import Lane
 from core.jobs.lease import Claim, Input, claim, free_elsewhere, renew, requeue_expired, take_unsent
+from core.jobs.prediction import Part, add_part
 from core.jobs.record import CheckpointEntry, checkpoint, record
 from core.jobs.replay import replay
 from core.jobs.requests import cancel, delete, pause, resume
@@ -25,7 +27,9 @@ __all__ = [
     "Intake",
     "Lane",
     "Lease",
+    "Part",
     "Points",
+    "add_part",
     "cancel",
     "cancelled",
     "checkpoint",
@@ -38,6 +42,7 @@ __all__ = [
     "ingested",
     "pause",
     "paused",
+    "predicted",
     "record",
     "renew",
     "replay",

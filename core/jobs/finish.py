@@ -11,8 +11,9 @@ from core.catalog.models import NewVersion, add_version
 from core.db import now
 from core.errors import LeaseLost
 from core.jobs.events import Event, Lease, append, locked
+from core.jobs.prediction import Part, replace_parts
 from core.jobs.replay import compared, told
-from core.tables import Dataset, Job, JobInput
+from core.tables import Dataset, Job, JobInput, JobOutput
 
 MAX_BACKOFF_SECONDS = 60.0
 
@@ -34,6 +35,8 @@ def _leave(session: Session, job: Job, state: str, event: Event) -> None:
     job.ticket_sent_at = None
     if job.finished_at is not None:  # nobody reads them again; the sweep frees their blobs
         session.execute(delete(JobInput).where(JobInput.job_id == job.id))
+    if state in ("failed", "cancelled"):
+        session.execute(delete(JobOutput).where(JobOutput.job_id == job.id))
     append(session, job, event)
 
 
@@ -74,6 +77,19 @@ def explained(session: Session, lease: Lease, result: dict[str, Any]) -> None:
     job = _held(session, lease)
     job.result, job.progress = result, None
     _leave(session, job, "succeeded", Event("succeeded", "The explanation is ready.", {"target": result["target"]}))
+
+
+def predicted(session: Session, lease: Lease, whole: Part, result: dict[str, Any]) -> list[str]:
+    """End a prediction well: the file of all answers takes the place of its parts.
+
+    Returns the hashes of the blobs that may now be freed.
+    """
+    job = _held(session, lease)
+    freed = replace_parts(session, job.id, whole)
+    job.result, job.progress = result, None
+    data = {"rows": result["rows"], "scores": result["scores"]}
+    _leave(session, job, "succeeded", Event("succeeded", f"All {whole.done:,} rows are answered.", data))
+    return freed
 
 
 def fail(session: Session, lease: Lease, error: dict[str, Any]) -> str:
@@ -124,7 +140,8 @@ def paused(session: Session, lease: Lease, step: int) -> None:
     if job.requested == "cancel":  # asked for while the checkpoint was being written
         _leave(session, job, "cancelled", Event("cancelled", "The job was cancelled."))
     else:
-        _leave(session, job, "paused", Event("paused", f"The job is paused at step {step}.", {"step": step}))
+        where = f"behind row {step:,}" if job.kind == "predict" else f"at step {step}"
+        _leave(session, job, "paused", Event("paused", f"The job is paused {where}.", {"step": step}))
 
 
 def hand_back(session: Session, lease: Lease, reason: str) -> None:

@@ -1,6 +1,6 @@
 """The two lines: long work waits for a training slot, short work for the small one that every worker has beside them.
 
-So an upload or an explanation never waits behind a five-hour training.
+So an upload or an explanation never waits behind a five-hour training. The answers to a whole data set are long work.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Literal
 from core.tables import Worker
 
 Lane = Literal["long", "short"]
-LANES: dict[Lane, tuple[str, ...]] = {"long": ("train",), "short": ("ingest", "explain", "evaluate")}
+LANES: dict[Lane, tuple[str, ...]] = {"long": ("train", "predict"), "short": ("ingest", "explain", "evaluate")}
 """The kinds of job that stand in each line."""
 
 

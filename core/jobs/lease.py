@@ -16,6 +16,7 @@ from core.jobs import needs
 from core.jobs.events import Entry, Event, Lease, append
 from core.jobs.finish import lost
 from core.jobs.lanes import LANES, Lane, lane_of, neighbours, slots
+from core.jobs.prediction import Part, parts
 from core.jobs.submit import make_plan
 from core.specs import TrainJob
 from core.tables import Checkpoint, Dataset, Job, JobInput, Metric, Worker
@@ -55,8 +56,8 @@ class Start:
 class Claim:
     """All that a worker needs to run one attempt.
 
-    ``resume`` is the checkpoint to go on from, if there is one. A training has a dataset, an ingest has ``inputs``, an
-    evaluation both.
+    ``resume`` is the checkpoint to go on from, if there is one, and ``parts`` is what a prediction has answered. A
+    training and a prediction have a dataset, an ingest has ``inputs``, an evaluation both.
     ``in_memory_bytes``: what the job needs to hold its whole dataset in memory; with less its samples stay on disk.
     """
 
@@ -74,6 +75,7 @@ class Claim:
     seconds_left: float | None
     resume: Checkpoint | None
     start: Start | None
+    parts: list[Part]
 
 
 def claim(
@@ -102,22 +104,24 @@ def claim(
     if job is None:
         return None
     resume = session.scalar(select(Checkpoint).where(Checkpoint.job_id == job.id, Checkpoint.is_last))
-    step = resume.step if resume else 0
+    answered = parts(session, job.id) if job.kind == "predict" else []
+    step = resume.step if resume else answered[-1].done if answered else 0
     job.state, job.worker_id, job.lease_expires_at = "running", worker.id, at + timedelta(seconds=lease_seconds)
     job.attempt += 1
     job.started_at = job.started_at or at
     job.claimed_at, job.claimed_step, job.not_before = at, step, None
     job.threads = job.threads or worker.threads
-    entries: list[Entry] = [_claimed(worker, resume)]
+    entries: list[Entry] = [_claimed(worker, job.kind, step if resume or answered else None)]
     removed = session.execute(delete(Metric).where(Metric.job_id == job.id, Metric.step > step))
     if removed.rowcount:  # type: ignore[attr-defined]  # a DELETE gives a CursorResult
         entries.append(Event("rewound", f"Metrics after step {step} will be measured again.", {"step": step}))
-    if job.kind != "train":
+    if job.kind not in ("train", "predict"):
         job.progress = None  # it begins anew
     elif job.progress:
-        job.progress = {**job.progress, "step": step, "epoch": resume.epoch if resume else 0}
+        epoch = {"epoch": resume.epoch if resume else 0} if job.kind == "train" else {}
+        job.progress = {**job.progress, "step": step, **epoch}
     append(session, job, *entries)
-    dataset = session.get(Dataset, job.dataset_id) if job.kind in ("train", "evaluate") else None
+    dataset = session.get(Dataset, job.dataset_id) if job.kind in ("train", "predict", "evaluate") else None
     uploaded = select(JobInput).where(JobInput.job_id == job.id).order_by(JobInput.position)
     return Claim(
         lease=Lease(job.id, job.attempt),
@@ -126,7 +130,7 @@ def claim(
         spec=job.spec,
         model=job.model,
         dataset_sha256=None if dataset is None else dataset.sha256,
-        in_memory_bytes=job.memory_bytes if job.kind != "train" else _in_memory(session, job, job.threads),
+        in_memory_bytes=_in_memory(job, dataset, job.threads),
         inputs=[Input(one.name, one.size, one.sha256) for one in session.scalars(uploaded)],
         threads=job.threads,
         stop_step=job.stop_step,
@@ -134,6 +138,7 @@ def claim(
         seconds_left=None if job.timeout_seconds is None else job.timeout_seconds - job.ran_seconds,
         resume=resume,
         start=_start(session, job),
+        parts=answered,
     )
 
 
@@ -142,8 +147,10 @@ def _enough(kind: str, count: int) -> ColumnElement[bool]:
     return and_(Job.device.in_(["auto", kind]), Job.devices <= count)
 
 
-def _in_memory(session: Session, job: Job, threads: int) -> int:
-    request, dataset = TrainJob.model_validate(job.spec), session.get_one(Dataset, job.dataset_id)
+def _in_memory(job: Job, dataset: Dataset | None, threads: int) -> int:
+    if dataset is None or job.kind != "train":
+        return job.memory_bytes
+    request = TrainJob.model_validate(job.spec)
     return needs.memory(request, dataset, make_plan(request, dataset), threads).total_bytes
 
 
@@ -158,9 +165,10 @@ def _start(session: Session, job: Job) -> Start | None:
     return Start(version.weights_sha256, learnt[0] == learnt[1])
 
 
-def _claimed(worker: Worker, resume: Checkpoint | None) -> Event:
-    data = {"worker": worker.id, "resumed_from": resume.step if resume else None}
-    start = f"from the checkpoint at step {resume.step}" if resume else "from the beginning"
+def _claimed(worker: Worker, kind: str, step: int | None) -> Event:
+    data = {"worker": worker.id, "resumed_from": step}
+    behind = f"behind row {step}" if kind == "predict" else f"from the checkpoint at step {step}"
+    start = "from the beginning" if step is None else behind
     return Event("claimed", f"Worker {worker.name} took the job; it starts {start}.", data)
 
 

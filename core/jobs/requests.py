@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from core.errors import Conflict
 from core.jobs.events import Event, append, locked
 from core.jobs.finish import leave_line
-from core.tables import ENDED, Checkpoint, Job
+from core.tables import ENDED, Checkpoint, Job, JobOutput
 
 
 def cancel(session: Session, tenant: str, job_id: str) -> tuple[Job, bool]:
@@ -31,7 +31,7 @@ def pause(session: Session, tenant: str, job_id: str) -> tuple[Job, bool]:
         return job, False
     if job.state in ENDED:
         raise Conflict(f"the job has {job.state} already; there is nothing to pause")
-    if job.kind != "train":
+    if job.kind not in ("train", "predict"):
         raise Conflict(f"an {job.kind} has no checkpoint to go on from; cancel it instead")
     if job.requested == "cancel":
         raise Conflict("the job is being cancelled")
@@ -59,7 +59,7 @@ def resume(session: Session, tenant: str, job_id: str) -> tuple[Job, bool]:
 
 
 def delete(session: Session, tenant: str, job_id: str) -> list[str]:
-    """Delete an ended job with its events, metrics and checkpoints; model versions made from it stay.
+    """Delete an ended job with its events, metrics, checkpoints and answers; model versions made from it stay.
 
     Returns the hashes of the blobs that may now be freed.
     """
@@ -68,5 +68,6 @@ def delete(session: Session, tenant: str, job_id: str) -> list[str]:
         raise Conflict(f"the job is {job.state}; cancel it before deleting it")
     kept = select(Checkpoint.weights_sha256, Checkpoint.state_sha256).where(Checkpoint.job_id == job_id)
     hashes = {sha256 for row in session.execute(kept) for sha256 in row if sha256}
+    hashes |= set(session.scalars(select(JobOutput.sha256).where(JobOutput.job_id == job_id)))
     session.delete(job)
     return sorted(hashes)

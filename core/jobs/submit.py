@@ -12,22 +12,22 @@ from core import fleet, ids, plan, plan_start
 from core.catalog import datasets, models
 from core.db import now
 from core.errors import Invalid, NotFound
-from core.jobs import needs
+from core.jobs import needs, prediction
 from core.jobs.events import Event
-from core.specs import TrainJob, TrainSpec
+from core.specs import PredictJob, TrainJob, TrainSpec
 from core.tables import Dataset, Job, JobEvent
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A job that was put into the line, with its dataset and plan."""
+    """A job that was put into the line, with its dataset and, of a training, its plan."""
 
     job: Job
     dataset: Dataset
-    plan: plan.Plan
+    plan: plan.Plan | None
 
 
-def submit(session: Session, tenant: str, request: TrainJob) -> Job:
+def submit(session: Session, tenant: str, request: TrainJob | PredictJob) -> Job:
     """Put a job into the line; see :meth:`Intake.accept`."""
     intake = Intake(session)
     accepted = intake.accept(tenant, request)
@@ -49,14 +49,22 @@ class Intake:
         self.online = [worker for worker in self._known if fleet.status(worker, self._at) == "online"]
         self.accepted: list[Accepted] = []
 
-    def accept(self, tenant: str, request: TrainJob) -> Accepted:
+    def accept(self, tenant: str, request: TrainJob | PredictJob) -> Accepted:
         """Check a job and keep it for :meth:`write`.
 
         Raises:
             Invalid: unknown dataset, a network the data cannot feed, a version to start from that is unknown or of
-                another network, or more than any worker could ever hold.
+                another network, a version that cannot answer the data, or more than any worker could ever hold.
         """
         dataset = self._dataset(tenant, request.dataset)
+        if isinstance(request, PredictJob):
+            accepted = self._prediction(tenant, request, dataset)
+        else:
+            accepted = self._training(tenant, request, dataset)
+        self.accepted.append(accepted)
+        return accepted
+
+    def _training(self, tenant: str, request: TrainJob, dataset: Dataset) -> Accepted:
         made = make_plan(request, dataset)
         if request.fine_tune_from is not None:
             # by its number from now on: wherever an alias moves, every attempt starts from the same weights
@@ -66,23 +74,43 @@ class Intake:
         memory = needs.memory(request, dataset, made, threads).least_bytes
         largest = partial(needs.largest_batch, request, dataset, made, threads)
         fleet.refuse_if_nobody_fits(self._known, fleet.Need(request.device, request.devices, memory), largest)
+        own = {"model": request.model, "parameters": made.parameters, "flops": made.flops}
+        job = self._job(tenant, request, dataset, request.device, memory, request.devices, **own)
+        return Accepted(job, dataset, made)
+
+    def _prediction(self, tenant: str, request: PredictJob, dataset: Dataset) -> Accepted:
+        asked = prediction.ask(self._session, tenant, request, dataset)
+        tokens = asked.preprocessing.tokens
+        sample = sample_of(asked.trained_on, None if tokens is None else tokens.size)
+        threads = needs.most_threads(self._known)
+        memory = prediction.memory(self._session, asked, sample, self._known, threads)
+        request = request.model_copy(update={"model": f"{asked.model}:{asked.version.version}"})
+        return Accepted(self._job(tenant, request, dataset, "cpu", memory, parameters=0, flops=0), dataset, None)
+
+    def _job(
+        self,
+        tenant: str,
+        request: TrainJob | PredictJob,
+        dataset: Dataset,
+        device: str,
+        memory: int,
+        devices: int = 1,
+        **own: Any,
+    ) -> Job:
         # a microsecond apart, so that they stand in line as they came
         at = self._at + timedelta(microseconds=len(self.accepted))
-        job = Job(
+        return Job(
             id=ids.new("job"),
             tenant=tenant,
             kind=request.kind,
             state="queued",
             priority=request.priority,
-            device=request.device,
-            devices=request.devices,
+            device=device,
+            devices=devices,
             spec=request.model_dump(mode="json"),
             labels=request.metadata,
             dataset_id=dataset.id,
-            model=request.model,
-            parameters=made.parameters,
             memory_bytes=memory,
-            flops=made.flops,
             checkpoint_seconds=request.checkpoint_seconds,
             timeout_seconds=request.timeout_seconds,
             max_attempts=request.max_attempts,
@@ -90,9 +118,8 @@ class Intake:
             ticket_sent_at=at,
             last_seq=1,
             attempt=0,
+            **own,
         )
-        self.accepted.append(Accepted(job, dataset, made))
-        return self.accepted[-1]
 
     def _dataset(self, tenant: str, reference: str) -> Dataset:
         found = self._datasets.get((tenant, reference))
@@ -133,7 +160,9 @@ def _queued(accepted: Accepted) -> dict[str, Any]:
     """A job's first event."""
     job, dataset = accepted.job, accepted.dataset
     data = {"dataset": f"{dataset.name}@{dataset.version}"}
-    if job.spec["fine_tune_from"] is not None:
+    if job.kind == "predict":
+        data["model"] = job.spec["model"]
+    elif job.spec["fine_tune_from"] is not None:
         data["fine_tune_from"] = job.spec["fine_tune_from"]
     event = Event("queued", "The job was accepted.", data)
     return {"job_id": job.id, "seq": job.last_seq, "attempt": 0, "created_at": job.created_at, **vars(event)}

@@ -25,6 +25,7 @@ from core.specs.explain import ExplainJob, ExplainOptions
 from core.specs.ingest import IngestJob, IngestOptions
 from core.specs.jobs import TrainJob
 from core.specs.network import Activation, Cnn, ConvStage, Network, Rnn
+from core.specs.predict import AnswerFormat, Chosen, JobRequest, PredictJob
 from core.specs.training import Data, EarlyStopping, Hyperparameters, Monitor, Optimizer, Schedule, Target, TrainSpec
 
 __all__ = [
@@ -32,7 +33,9 @@ __all__ = [
     "NAME_PATTERN",
     "NO_NUL",
     "Activation",
+    "AnswerFormat",
     "Augment",
+    "Chosen",
     "Cnn",
     "ConvStage",
     "Data",
@@ -45,6 +48,7 @@ __all__ = [
     "Hyperparameters",
     "IngestJob",
     "IngestOptions",
+    "JobRequest",
     "MetadataKey",
     "MetadataValue",
     "ModelRef",
@@ -53,6 +57,7 @@ __all__ = [
     "Network",
     "Optimizer",
     "PositiveFloat",
+    "PredictJob",
     "Ratio",
     "Rnn",
     "Schedule",

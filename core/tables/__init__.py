@@ -4,7 +4,7 @@ from core.tables.access import ApiKey, IdempotentRequest
 from core.tables.base import DATASET_KINDS, ENDED, KINDS, STATES, TASKS, Base
 from core.tables.blobs import Blob, BlobChunk
 from core.tables.catalog import AliasMove, CatalogRevision, Dataset, Model, ModelAlias, ModelVersion
-from core.tables.jobs import Checkpoint, Job, JobEvent, JobInput, Metric, Worker
+from core.tables.jobs import Checkpoint, Job, JobEvent, JobInput, JobOutput, Metric, Worker
 
 __all__ = [
     "DATASET_KINDS",
@@ -24,6 +24,7 @@ __all__ = [
     "Job",
     "JobEvent",
     "JobInput",
+    "JobOutput",
     "Metric",
     "Model",
     "ModelAlias",

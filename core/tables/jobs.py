@@ -23,7 +23,7 @@ class Job(Base):
     __table_args__ = (
         CheckConstraint(one_of("state", STATES), name="state"),
         CheckConstraint(one_of("kind", KINDS), name="kind"),
-        CheckConstraint("kind <> 'train' OR dataset_id IS NOT NULL", name="dataset"),
+        CheckConstraint("kind NOT IN ('train', 'predict') OR dataset_id IS NOT NULL", name="dataset"),
         CheckConstraint(one_of("device", ("auto", "cpu", "cuda")), name="device"),
         CheckConstraint(
             "(state = 'running') = (worker_id IS NOT NULL) AND (state = 'running') = (lease_expires_at IS NOT NULL)"
@@ -57,7 +57,8 @@ class Job(Base):
     spec: Mapped[dict[str, Any]]
     labels: Mapped[dict[str, Any]] = mapped_column("metadata")
     dataset_id: Mapped[str | None] = mapped_column(Id, ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
-    """What it trains on (it stays as long as the job does); of an ingest, what it made, until that is deleted."""
+    """What it trains on or answers (it stays as long as the job does); of an ingest, what it made, until that is
+    deleted."""
     model: Mapped[str | None] = mapped_column(String(64), index=True)
     model_version: Mapped[int | None]
     parameters: Mapped[int] = mapped_column()
@@ -103,6 +104,23 @@ class JobInput(Base):
     name: Mapped[str] = mapped_column(String(512))
     size: Mapped[int]
     sha256: Mapped[str] = mapped_column(Sha256, ForeignKey("blobs.sha256"), index=True)
+
+
+class JobOutput(Base):
+    """What a prediction has answered: parts, each the rows behind those of the one before, up to row ``done``.
+
+    Once the job has succeeded it is one, with the whole file. ``state`` is what was counted up to there; only the last
+    part has it.
+    """
+
+    __tablename__ = "job_outputs"
+    __table_args__ = (CheckConstraint("position >= 0 AND done > 0 AND size > 0", name="sizes"),)
+    job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    done: Mapped[int]
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(Sha256, ForeignKey("blobs.sha256"), index=True)
+    state: Mapped[dict[str, Any]]
 
 
 class JobEvent(Base):

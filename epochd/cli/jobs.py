@@ -139,12 +139,17 @@ def _jobs(
                 data_set(job),
                 model_of(job),
                 _progress(job),
-                score(job["result"]["test"]) if job["result"] and job["kind"] == "train" else "",
+                _score(job),
             ]
             for job in found
         ],
         "No jobs. Submit one: epochd train FILE.json",
     )
+
+
+def _score(job: Job) -> str:
+    scores = (job["result"] or {}).get({"train": "test", "predict": "scores"}.get(job["kind"], ""))
+    return score(scores) if scores else ""
 
 
 def work(job: Job) -> str:
@@ -153,14 +158,15 @@ def work(job: Job) -> str:
 
 
 def model_of(job: Job) -> str:
-    """The model that a job trains, or explains."""
+    """The model that a job trains, explains or asks."""
     if job["model"] is None:
-        return job["explain"]["model"] if job["explain"] is not None else ""
+        asked = job["explain"] or job["predict"]
+        return asked["model"] if asked is not None else ""
     return job["model"] + (f":{version}" if (version := job["model_version"]) else "")
 
 
 def data_set(job: Job) -> str:
-    """The data set that a job trains on, or that an ingest makes."""
+    """The data set that a job trains on or answers, or that an ingest makes."""
     if job["dataset"] is not None:
         return f"{job['dataset']['name']}@{job['dataset']['version']}"
     return job["ingest"]["dataset"] if job["ingest"] is not None else ""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from epochd.cli.jobs import read_json
+from epochd.cli.answering import answer_dataset
+from epochd.cli.jobs import Timeout, read_json
 from epochd.cli.output import Json, moment, out
 from epochd.cli.score import score
 
@@ -28,12 +29,27 @@ def _predict(
             metavar="FILE",
             help="An image (PNG, JPEG, BMP, WebP), a recording (.wav, .flac, .ogg, .mp3), a text (.txt), rows of "
             "numbers (.csv), or JSON: a list of samples; - reads JSON.",
+            show_default=False,
         ),
-    ],
+    ] = "",
     top: Annotated[int | None, typer.Option(min=1, help="Show only the most likely classes.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME[@VERSION]", help="Instead of FILE: a data set, answered by a job.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Its rows: test, train, validation or all.")] = "test",
+    to: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Wait for the job and write its answers: .csv, .jsonl or .npz.")
+    ] = None,
+    timeout: Timeout = None,
     machine: Json = False,
 ) -> None:
-    """Ask a model about an image, a recording, a text, or raw samples."""
+    """Ask a model about an image, a recording, a text, or raw samples; or about every row of a data set."""
+    if (dataset is None) == (not file):
+        raise typer.BadParameter("give either FILE or --dataset NAME")
+    if dataset is not None:
+        raise typer.Exit(answer_dataset(model, dataset, split, top, to, timeout))
+    if to is not None:
+        raise typer.BadParameter("--to is for the answers to a --dataset")
     with out.client() as client, naming(file):
         prediction = client.predict(model, **sample(file), top=top)
     if out.machine:

@@ -1,14 +1,14 @@
 """Watching one job: a progress bar on a terminal, lines elsewhere, JSON lines for programs."""
 
 from epochd.cli.output import INTERRUPTED, TIMEOUT, out, safe, status_of
-from epochd.cli.score import against, score
+from epochd.cli.score import against, answered, score
 from epochd.client import Client
 from epochd.errors import ConnectionFailed
 from epochd.live import Bars, Run, lost, track
 from epochd.resources import ENDED, Job, Replay
 from epochd.stream import Update
 
-QUIET = frozenset({"claimed", "started", "first_step", "checkpoint", "queued", "log"})
+QUIET = frozenset({"claimed", "started", "first_step", "checkpoint", "part", "queued", "log"})
 """Events that the bar tells already, or that are too many for lines."""
 
 
@@ -75,6 +75,8 @@ def ending(job: Job) -> str:
         return f"{job['id']} succeeded: {made} is ready, after {result['seconds']:.1f} s"
     if result is not None and job["kind"] == "explain":
         return f"{job['id']} succeeded: {result['target']} of {result['model']}:{result['model_version']} is explained"
+    if result is not None and job["kind"] == "predict":
+        return f"{job['id']} succeeded: {answered(result)}, in {result['seconds']:.1f} s"
     if result is not None:
         reached = f"{score(result['test'])}{against(result.get('baseline'))}"
         text = (

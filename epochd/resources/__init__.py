@@ -19,6 +19,7 @@ from epochd.resources.estimates import Basis, Candidate, Estimate, Memory, Verdi
 from epochd.resources.explanation import Explanation, Player
 from epochd.resources.jobs import (
     ENDED,
+    Answered,
     Checkpoint,
     Evaluate,
     Event,
@@ -29,6 +30,7 @@ from epochd.resources.jobs import (
     Layer,
     Metrics,
     Point,
+    Predict,
     Progress,
     Queue,
     Series,
@@ -42,6 +44,7 @@ __all__ = [
     "Alias",
     "AliasMove",
     "Answer",
+    "Answered",
     "Baseline",
     "Basis",
     "Candidate",
@@ -71,6 +74,7 @@ __all__ = [
     "NewKey",
     "Player",
     "Point",
+    "Predict",
     "Prediction",
     "Progress",
     "Queue",

@@ -76,11 +76,41 @@ class Evaluate(TypedDict):
     step: int
 
 
+class Predict(TypedDict):
+    """Which version (``name:version``) answers which rows of the job's dataset, and how they are written."""
+
+    model: str
+    split: Literal["train", "validation", "test", "all"]
+    format: Literal["csv", "jsonl", "npz"]
+    top: int | None
+
+
+class Answered(TypedDict):
+    """What came of answering a data set.
+
+    ``scores`` are {accuracy} of classes or {mae, rmse} of numbers in their own units, null for ``scores_reason``;
+    ``confusion_matrix`` counts [target][prediction] of ``classes``. ``sha256`` and ``size_bytes`` are the file's.
+    """
+
+    model: str
+    model_version: int
+    split: str
+    format: str
+    rows: int
+    size_bytes: int
+    sha256: str
+    scores: dict[str, float] | None
+    scores_reason: str | None
+    confusion_matrix: list[list[int]] | None
+    classes: list[str]
+    seconds: float
+
+
 class Job(TypedDict):
     """A job. ``layers`` is null in lists; times are RFC 3339 in UTC.
 
-    What only a training has (network, hyperparameters, parameters, ...) is null for an ingest, whose ``dataset`` is
-    what it made.
+    What only a training has (network, hyperparameters, parameters, ...) is null for other kinds. The ``dataset``
+    of an ingest is what it made, of a prediction what it answers.
     """
 
     id: str
@@ -96,6 +126,7 @@ class Job(TypedDict):
     ingest: Ingest | None
     explain: Explain | None
     evaluate: Evaluate | None
+    predict: Predict | None
     model: str | None
     model_version: int | None
     fine_tune_from: str | None
@@ -124,7 +155,7 @@ class Job(TypedDict):
     resume_reason: str | None
     error: JobError | None
     result: dict[str, Any] | None
-    """Of a training: :class:`Result`. Of an ingest: splits, findings, seconds."""
+    """Of a training: :class:`Result`. Of a prediction: :class:`Answered`. Of an ingest: splits, findings, seconds."""
     replay_of: str | None
     """The job that a replay trains again."""
     last_seq: int

@@ -21,6 +21,7 @@ from core.tables import (
     Job,
     JobEvent,
     JobInput,
+    JobOutput,
     Metric,
     Model,
     ModelAlias,
@@ -37,6 +38,7 @@ UPDATES: list[tuple[str, str, Row]] = [
     ("ck_jobs_state", "queued", {"state": "dreaming"}),
     ("ck_jobs_kind", "queued", {"kind": "dream"}),
     ("ck_jobs_dataset", "queued", {"dataset_id": None}),
+    ("ck_jobs_dataset", "queued", {"kind": "predict", "dataset_id": None}),
     ("ck_jobs_device", "queued", {"device": "tpu"}),
     ("ck_jobs_lease", "queued", {"worker_id": "{worker}"}),
     ("ck_jobs_lease", "queued", {"lease_expires_at": NOW}),
@@ -117,6 +119,7 @@ EVENT: Row = {
     "data": {},
 }
 INPUT: Row = {"job_id": "{queued}", "position": 0, "name": "a.zip", "size": 1, "sha256": SHA}
+OUTPUT: Row = {"job_id": "{queued}", "position": 0, "done": 64, "size": 1, "sha256": SHA, "state": {}}
 MODEL: Row = {"id": "model_1", "tenant": "t", "name": "m", "created_at": NOW}
 WORKER: Row = {
     "id": "wrk_1",
@@ -146,6 +149,7 @@ POSSIBLE: list[tuple[type[Base], Row]] = [
     (Metric, METRIC),
     (JobEvent, EVENT),
     (JobInput, INPUT),
+    (JobOutput, OUTPUT),
     (IdempotentRequest, REQUEST),
 ]
 
@@ -171,6 +175,10 @@ INSERTS: list[tuple[str, type[Base], Row, Row]] = [
     ("ck_job_inputs_sizes", JobInput, INPUT, {"position": 1, "size": -1}),
     ("fk_job_inputs_sha256", JobInput, INPUT, {"position": 1, "sha256": OTHER_SHA}),
     ("fk_job_inputs_job_id", JobInput, INPUT, {"position": 1, "job_id": "job_none"}),
+    ("pk_job_outputs", JobOutput, OUTPUT, {"done": 128}),
+    ("ck_job_outputs_sizes", JobOutput, OUTPUT, {"position": 1, "done": 0}),
+    ("fk_job_outputs_sha256", JobOutput, OUTPUT, {"position": 1, "sha256": OTHER_SHA}),
+    ("fk_job_outputs_job_id", JobOutput, OUTPUT, {"job_id": "job_none"}),
     ("uq_blobs_sha256", Blob, BLOB, {"id": "blob_2"}),
     ("ck_blobs_sizes", Blob, BLOB, {"id": "blob_2", "sha256": None, "size": -1}),
     ("ck_blob_chunks_codec", BlobChunk, CHUNK, {"number": 1, "codec": "lzma"}),

@@ -45,6 +45,11 @@ jobs.values = ["{job}"]
 include-name = "POST /v1/jobs"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 
+# It must be a job of the kind predict that has succeeded.
+[[operations]]
+include-name = ["GET /v1/jobs/{{job_id}}/predictions", "HEAD /v1/jobs/{{job_id}}/predictions"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409"]
+
 [[operations]]
 include-name = "POST /v1/estimates"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]

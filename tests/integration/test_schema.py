@@ -35,7 +35,7 @@ SHA = "0" * 64
 
 
 def test_an_upgrade_of_a_database_in_use_loses_nothing(database_url: str) -> None:
-    """0002 makes the tables of jobs and datasets anew on SQLite; what points at them must stay."""
+    """0002 and 0003 make the tables of jobs and datasets anew on SQLite; what points at them must stay."""
     database = Database(database_url)
     try:
         upgrade(database, "0001")

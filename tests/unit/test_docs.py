@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import Settings
-from core.specs import TrainJob
+from core.specs import PredictJob, TrainJob
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
@@ -56,6 +56,14 @@ def test_the_request_in_the_api_page_shows_the_defaults() -> None:
     assert shown.hyperparameters.epoch_limit == least.hyperparameters.epoch_limit
     assert shown.hyperparameters.samples_per_batch == least.hyperparameters.samples_per_batch
     assert shown.hyperparameters.optimizer == least.hyperparameters.optimizer
+
+
+def test_the_request_in_the_page_of_predictions_shows_the_defaults() -> None:
+    found = re.search(r"^```json\n(.*?)^```", (ROOT / "docs/predictions.md").read_text(), re.M | re.S)
+    assert found is not None
+    shown = json.loads(found[1])
+    least = PredictJob.model_validate({name: shown[name] for name in ("kind", "model", "dataset")})
+    assert shown == least.model_dump(mode="json")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.json")), ids=lambda path: path.name)

@@ -1,5 +1,6 @@
 /** What a training reached, as the API sends it, and how one says it. */
 import { measure, percent } from "./number";
+import type { AnyJob, DatasetName } from "./wire";
 
 /** Of classes accuracy, of numbers errors in their own units, of a text how well the next token is foreseen. */
 export interface Score {
@@ -73,8 +74,28 @@ export interface JobResult {
   replay?: Replay;
 }
 
+/** What came of answering a data set; `scores` is null for `scores_reason`. */
+export interface Answered {
+  rows: number;
+  size_bytes: number;
+  sha256: string;
+  scores: Partial<Score> | null;
+  scores_reason: string | null;
+  confusion_matrix: number[][] | null;
+  classes: string[];
+  seconds: number;
+}
+
+/** A model version (`name:version`) that answers every row of a data set. */
+export interface Predict extends AnyJob {
+  kind: "predict";
+  dataset: DatasetName;
+  predict: { model: string; split: string; format: string; top: number | null };
+  result: Answered | null;
+}
+
 /** The score that a task is judged by: its value and its name. */
-export function judged({ accuracy, bits_per_character: bits, rmse, loss }: Score, digits = 1): [value: string, name: string] {
+export function judged({ accuracy, bits_per_character: bits, rmse, loss }: Partial<Score>, digits = 1): [value: string, name: string] {
   if (bits !== undefined) return [bits.toFixed(1 + digits), "bits per character"];
   if (accuracy !== undefined) return [percent(accuracy, digits), "accuracy"];
   return rmse === undefined ? [measure(loss), "loss"] : [measure(rmse), "RMSE"];

@@ -1,7 +1,7 @@
 /** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
 import type { Evaluate } from "./job/evaluation";
 import type { Explain } from "./playground/explanation";
-import type { JobResult, Score, TestScore } from "./result";
+import type { JobResult, Predict, Score, TestScore } from "./result";
 
 export interface List<T> {
   object: "list";
@@ -112,7 +112,7 @@ export interface Ingest extends AnyJob {
   result: { splits: Record<string, number>; findings: Findings; seconds: number } | null;
 }
 
-export type Job = Training | Ingest | Explain | Evaluate;
+export type Job = Training | Ingest | Explain | Predict | Evaluate;
 
 export interface Measured {
   min: number;

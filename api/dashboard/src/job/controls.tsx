@@ -22,6 +22,7 @@ function Another({ job }: { job: Job }) {
     ingest: { to: href(["data"]), words: "Upload another" },
     explain: { to: href(["playground"]), words: "Ask another" },
     evaluate: { to: href(["models", job.model ?? ""]), words: "See the model" },
+    predict: { to: href(["models", job.kind === "predict" ? (job.predict.model.split(":")[0] ?? "") : ""]), words: "See the model" },
   };
   const { to, words } = ways[job.kind];
   return (
@@ -30,6 +31,35 @@ function Another({ job }: { job: Job }) {
     </a>
   );
 }
+
+/** What is said before a job of a kind is cancelled or deleted. */
+const kinds: Record<Job["kind"], { name: string; cancelled: string; deleted: string }> = {
+  train: {
+    name: "training",
+    cancelled: "It stops within a second and cannot be resumed. Its last checkpoint stays. To stop for a while, pause it instead.",
+    deleted: "Its curves, events and checkpoints are removed for good. Model versions made from it stay.",
+  },
+  ingest: {
+    name: "upload",
+    cancelled: "No data set is made of it, and its files are removed.",
+    deleted: "Its history is removed for good. The data set that was made by it stays.",
+  },
+  explain: {
+    name: "explanation",
+    cancelled: "Nothing is explained, and the sample is removed.",
+    deleted: "Its history and the explanation are removed for good.",
+  },
+  predict: {
+    name: "prediction",
+    cancelled: "It stops within a second, and what was answered is removed. To stop for a while, pause it instead.",
+    deleted: "Its history and the file with the predictions are removed for good.",
+  },
+  evaluate: {
+    name: "evaluation",
+    cancelled: "No version is made; the checkpoint stays where it is.",
+    deleted: "Its history is removed for good. The version that it made stays.",
+  },
+};
 
 export function Controls({ job, path, refresh }: Props) {
   const problem = useSignal<Problem | null>(null);
@@ -74,6 +104,7 @@ export function Controls({ job, path, refresh }: Props) {
   const pausing = job.requested === "pause" || sending.value === "pause";
   const over = ended(job);
   const trains = job.kind === "train";
+  const words = kinds[job.kind];
   return (
     <div class="controls">
       <div class="buttons">
@@ -82,7 +113,7 @@ export function Controls({ job, path, refresh }: Props) {
             {sending.value === "resume" ? "Resuming …" : "Resume"}
           </button>
         ) : null}
-        {trains && (job.status === "running" || job.status === "queued") ? (
+        {(trains || job.kind === "predict") && (job.status === "running" || job.status === "queued") ? (
           <button type="button" disabled={pausing || cancelling} onClick={() => void ask("pause")}>
             {pausing ? "Pausing …" : "Pause"}
           </button>
@@ -113,26 +144,18 @@ export function Controls({ job, path, refresh }: Props) {
       {problem.value ? <Trouble problem={problem.value} /> : null}
       {asking.value === "cancel" ? (
         <Dialog
-          title={trains ? "Cancel this training?" : "Cancel this upload?"}
-          action={trains ? "Cancel training" : "Cancel upload"}
+          title={`Cancel this ${words.name}?`}
+          action={`Cancel ${words.name}`}
           danger
           confirm={() => ask("cancel")}
           close={() => (asking.value = null)}
         >
-          <p>
-            {trains
-              ? "It stops within a second and cannot be resumed. Its last checkpoint stays. To stop for a while, pause it instead."
-              : "No data set is made of it, and its files are removed."}
-          </p>
+          <p>{words.cancelled}</p>
         </Dialog>
       ) : null}
       {asking.value === "delete" ? (
         <Dialog title="Delete this job?" action="Delete job" danger confirm={remove} close={() => (asking.value = null)}>
-          <p>
-            {trains
-              ? "Its curves, events and checkpoints are removed for good. Model versions made from it stay."
-              : "Its history is removed for good. The data set that was made by it stays."}
-          </p>
+          <p>{words.deleted}</p>
         </Dialog>
       ) : null}
     </div>

@@ -24,6 +24,15 @@ function what(job: Job): Fact[] {
       ["Data set", <a href={href(["data", reference(job.dataset)])}>{reference(job.dataset)}</a>],
     ];
   }
+  if (job.kind === "predict") {
+    const { model, split, top } = job.predict;
+    const facts: Fact[] = [
+      ["Model", <a href={href(["models", model.split(":")[0] ?? model])}>{model}</a>],
+      ["Data set", <a href={href(["data", reference(job.dataset)])}>{reference(job.dataset)}</a>],
+      ["Rows", split === "all" ? "all splits" : `split ${split}`],
+    ];
+    return top === null ? facts : [...facts, ["Classes kept", `the ${count(top)} likeliest`]];
+  }
   const made: Fact[] = job.dataset
     ? [["Data set", <a href={href(["data", reference(job.dataset)])}>{reference(job.dataset)}</a>]]
     : [["Data set", job.kind === "ingest" ? job.ingest.dataset : "–"]];

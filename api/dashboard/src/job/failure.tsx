@@ -14,6 +14,15 @@ const advice: Record<string, string> = {
   internal: "This is a fault of the service, not of your request. Report it with the job's id and the log lines below.",
 };
 
+/** And of predictions. */
+const predictionAdvice: Record<string, string> = {
+  invalid_data: "A row cannot be answered. Correct the data as the message says, and ask for the predictions again.",
+  out_of_memory: "Use a worker with more memory, and ask for the predictions again.",
+  timed_out: "It ran longer than timeout_seconds allows. Raise it, and ask for the predictions again.",
+  worker_lost: "The worker died or lost its connection more often than max_attempts allows. Look at the workers, then ask again.",
+  crashed: "The process that predicted died. The log lines below are the last it said; if they do not explain it, report them.",
+};
+
 /** And of an upload; what is not here is as with trainings. */
 export const uploadAdvice: Record<string, string> = {
   invalid_data: "Correct the files as the message says, or say in the settings how they are to be read, and upload them again.",
@@ -21,6 +30,9 @@ export const uploadAdvice: Record<string, string> = {
   worker_lost: "The worker died or lost its connection more often than max_attempts allows. Look at the workers, then upload the files again.",
   crashed: "The process that read the files died. The log lines below are the last it said; if they do not explain it, report them.",
 };
+
+const own = ({ kind }: Job): Record<string, string> =>
+  kind === "ingest" ? uploadAdvice : kind === "predict" ? predictionAdvice : {};
 
 /** "exit code 137", "signal 9" or nothing. */
 function death(error: JobError): string[] {
@@ -55,7 +67,7 @@ export function Failure({ job, error, feed }: { job: Job; error: JobError; feed:
       <p class="message">{error.message}</p>
       <p>
         <strong>What to do. </strong>
-        {(job.kind === "ingest" ? uploadAdvice[error.code] : undefined) ?? advice[error.code] ?? "Read the message and the log lines below."}{" "}
+        {own(job)[error.code] ?? advice[error.code] ?? "Read the message and the log lines below."}{" "}
         {trains ? (
           <a href={href(["jobs", "new"], { from: job.id })}>Train again with these settings</a>
         ) : null}

@@ -20,6 +20,7 @@ import { Failure } from "./failure";
 import { Feed } from "./feed";
 import { IngestBody } from "./ingest";
 import { Layers } from "./layers";
+import { PredictBody } from "./predict";
 import { Result } from "./result";
 import { LogLines, Timeline } from "./timeline";
 
@@ -136,6 +137,7 @@ export function JobPage({ id }: { id: string }) {
       {job.kind === "ingest" ? <IngestBody job={job} feed={feed} /> : null}
       {job.kind === "explain" ? <ExplainBody job={job} feed={feed} /> : null}
       {job.kind === "evaluate" ? <EvaluateBody job={job} feed={feed} /> : null}
+      {job.kind === "predict" ? <PredictBody job={job} path={path} feed={feed} /> : null}
     </>
   );
 }

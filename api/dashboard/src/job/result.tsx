@@ -39,14 +39,14 @@ function mistakes(matrix: number[][], classes: string[]): string[] {
 }
 
 /** Each row is scaled by its own sum, so that a rare class is as readable as a frequent one. */
-function Confusion({ matrix, classes }: { matrix: number[][]; classes: string[] }) {
+export function Confusion({ matrix, classes, of }: { matrix: number[][]; classes: string[]; of: string }) {
   const worst = mistakes(matrix, classes);
   return (
     <>
       <div class="scroll" tabIndex={0} role="region" aria-label="Confusion matrix, scrollable">
         <table class="confusion">
           <caption>
-            Confusion matrix of the test split: rows are what it is, columns what the network said.
+            Confusion matrix of {of}: rows are what it is, columns what the network said.
           </caption>
           <thead>
             <tr>
@@ -150,7 +150,7 @@ export function Result({ result }: { result: JobResult }) {
       <div class="measured">
         {result.confusion_matrix?.length ? (
           <div>
-            <Confusion matrix={result.confusion_matrix} classes={result.classes} />
+            <Confusion matrix={result.confusion_matrix} classes={result.classes} of="the test split" />
           </div>
         ) : null}
         {result.per_class?.length ? <Classes scores={result.per_class} test={result.test} /> : null}

@@ -10,12 +10,13 @@ export const shortId = (id: string): string => id.slice(-8);
 export const family = (job: Training): string => String(job.network["cell"] ?? job.network["family"]);
 export const reference = ({ name, version }: DatasetName): string => `${name}@${version}`;
 
-const work = { ingest: "upload", explain: "explanation", evaluate: "checkpoint to version" };
+const work = { ingest: "upload", explain: "explanation", predict: "predictions", evaluate: "checkpoint to version" };
 
 export function jobName(job: Job): string {
   if (job.kind === "ingest") return job.dataset ? reference(job.dataset) : job.ingest.dataset;
   if (job.kind === "explain") return job.explain.model;
   if (job.kind === "evaluate") return job.model ?? `step ${job.evaluate.step}`;
+  if (job.kind === "predict") return `${job.predict.model} on ${reference(job.dataset)}`;
   return job.model ?? `${job.dataset.name} · ${family(job)}`;
 }
 
@@ -51,6 +52,14 @@ function Standing({ job }: { job: Job }) {
     return (
       <span>
         <strong>{value}</strong> <span class="muted">test {name}</span>
+      </span>
+    );
+  }
+  if (job.status === "succeeded" && job.kind === "predict" && job.result) {
+    const [value, name] = job.result.scores ? judged(job.result.scores) : [count(job.result.rows), "rows"];
+    return (
+      <span>
+        <strong>{value}</strong> <span class="muted">{name}</span>
       </span>
     );
   }

@@ -1,0 +1,35 @@
+"""One row's answer as JSON has it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TOO_LARGE = "its numbers are too large for this model: the answer would be no finite number"
+
+
+def of_class(classes: Sequence[str], row: NDArray[np.float64], top: int | None) -> dict[str, Any]:
+    """The likeliest class of probabilities [classes], and those of all classes, or of the ``top`` largest."""
+    index, values = int(row.argmax()), row.tolist()
+    shown: Any = zip(classes, values, strict=True)
+    if top is not None:
+        shown = ((classes[one], values[one]) for one in likeliest(row, top))
+    return {"class": classes[index], "index": index, "probability": values[index], "probabilities": dict(shown)}
+
+
+def likeliest(row: NDArray[np.float64], top: int) -> list[int]:
+    """The ``top`` largest of probabilities [classes], the largest first; of equals the first class."""
+    order: list[int] = np.argsort(-row, kind="stable")[:top].tolist()
+    return order
+
+
+def of_numbers(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, Any]:
+    """Numbers [targets], or [horizon, targets] of a forecast, by the names of the targets."""
+    return dict(zip(names, values.T.tolist(), strict=True))
+
+
+def not_finite(outputs: NDArray[np.floating[Any]]) -> int | None:
+    """The first of these outputs [N, ...] that has a number that is none; null if all are finite."""
+    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(1)
+    return None if finite.all() else int(finite.argmin())
