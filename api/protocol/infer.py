@@ -38,7 +38,6 @@ class Infer:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["epochd.route"] = VERSION_PATH if "version" in scope["path_params"] else PATH
         try:
             predict = self._service.predict
             with predict.at_work():

@@ -5,8 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,7 @@ Compute = Callable[[NDArray[Any]], NDArray[np.float32]]
 """Raw samples, [N, *shape] or an object array [N] of sequences of several lengths -> logits [N, classes]."""
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     samples: NDArray[Any]
     answer: asyncio.Future[NDArray[np.float32]]
 

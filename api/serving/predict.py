@@ -64,7 +64,6 @@ class Predict:
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["epochd.route"] = PATH
         try:
             with self.at_work():
                 async with Patience(wanted_seconds(scope, self.most_seconds)) as patience:
@@ -124,7 +123,7 @@ class Predict:
         version = loaded.version
         if top is not None and version.preprocessing.targets is not None:
             raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
-        if kind not in (*bodies.IMAGES, *bodies.AUDIO) and len(data) <= SMALL_BYTES:
+        if kind not in bodies.FILES and len(data) <= SMALL_BYTES:
             samples = bodies.read(kind, data, version.preprocessing)
         else:
             samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
@@ -206,7 +205,9 @@ def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Fo
 
 
 def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
-    return [_prediction(version.classes, row, top) for row in softmax(logits)]
+    probabilities = softmax(logits)
+    rows = zip(probabilities.argmax(1).tolist(), probabilities.tolist(), strict=True)
+    return [_prediction(version.classes, index, row, top) for index, row in rows]
 
 
 def require_finite(outputs: NDArray[np.floating[Any]]) -> None:
@@ -215,15 +216,14 @@ def require_finite(outputs: NDArray[np.floating[Any]]) -> None:
     Raises:
         Invalid: names the first of them.
     """
-    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(1)
+    finite = np.isfinite(outputs)
     if not finite.all():
-        index = int(finite.argmin())
+        index = int(finite.reshape(len(outputs), -1).all(1).argmin())
         sentence = "its numbers are too large for this model: the answer would be no finite number"
         raise Invalid(f"sample {index}: {sentence}", f"#/inputs/{index}")
 
 
-def _prediction(classes: list[str], row: NDArray[np.float64], top: int | None) -> objects.Prediction:
-    index, values = int(row.argmax()), row.tolist()
+def _prediction(classes: list[str], index: int, values: list[float], top: int | None) -> objects.Prediction:
     shown: Any = zip(classes, values, strict=True)
     if top is not None:
         order = sorted(range(len(values)), key=lambda one: (-values[one], one))[:top]
