@@ -78,7 +78,7 @@ class Infer:
         light = small and not samples.are_files(parsed.inputs, version.preprocessing)
         raw = await _run(light, samples.read, parsed.inputs, version.preprocessing)
         computed = await loaded.batcher.run(raw)
-        require_finite(computed)
+        require_finite(computed[0])
         service.counters.predictions.inc(len(raw))
         found = response.compute(version, raw, computed)
         body, more = response.encode(parsed, version, found, chosen)

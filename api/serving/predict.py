@@ -20,6 +20,7 @@ from api.auth import Access
 from api.errors import answer
 from api.metrics import Counters
 from api.serving import bodies
+from api.serving.batching import Computed
 from api.serving.ledger import Ledger
 from api.serving.patience import Patience, wanted_seconds
 from api.serving.served import Served
@@ -29,7 +30,6 @@ from api.watch import CatalogWatch
 from core import log
 from core.db import Database
 from core.errors import EpochdError, Invalid, Overloaded
-from core.explain.answer import softmax
 
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
@@ -112,14 +112,12 @@ class Predict:
                     patience.endless()
                 return await self._write(loaded, prompt, scope, receive, send)
             patience.watch(receive)
-            samples, logits = await self._compute(loaded, kind, data, top)
+            samples, computed = await self._compute(loaded, kind, data, top)
             asked.samples = len(samples)
-            return _ENCODER.encode(express(loaded.version, samples, logits, top))
+            return _ENCODER.encode(express(loaded.version, samples, computed, top))
 
-    async def _compute(
-        self, loaded: Loaded, kind: str, data: bytes, top: int | None
-    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """The samples of a body and the network's outputs."""
+    async def _compute(self, loaded: Loaded, kind: str, data: bytes, top: int | None) -> tuple[NDArray[Any], Computed]:
+        """The samples of a body and what the network says of them."""
         version = loaded.version
         if top is not None and version.preprocessing.targets is not None:
             raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
@@ -127,10 +125,10 @@ class Predict:
             samples = bodies.read(kind, data, version.preprocessing)
         else:
             samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
-        logits = await loaded.batcher.run(samples)
-        require_finite(logits)
+        computed = await loaded.batcher.run(samples)
+        require_finite(computed[0])
         self._counters.predictions.inc(len(samples))
-        return samples, logits
+        return samples, computed
 
     async def _write(
         self, loaded: Loaded, body: bodies.PromptBody, scope: Scope, receive: Receive, send: Send
@@ -182,15 +180,13 @@ def _top(query: bytes) -> int | None:
     return int(given[-1])
 
 
-def express(
-    version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None
-) -> objects.Predictions:
+def express(version: Version, samples: NDArray[Any], computed: Computed, top: int | None) -> objects.Predictions:
     """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
     targets = version.preprocessing.targets
     if targets is None:
-        predictions: Any = _classes(version, outputs, top)
+        predictions: Any = _classes(version, computed[1], top)
     else:
-        predictions = [_foretold(targets.names, row) for row in targets.restore(outputs, samples)]
+        predictions = [_foretold(targets.names, row) for row in targets.restore(computed[0], samples)]
     return {
         "object": "prediction",
         "model": version.model,
@@ -204,8 +200,7 @@ def _foretold(names: tuple[str, ...], values: NDArray[np.float64]) -> objects.Fo
     return {"values": dict(zip(names, values.T.tolist(), strict=True))}
 
 
-def _classes(version: Version, logits: NDArray[np.float32], top: int | None) -> list[objects.Prediction]:
-    probabilities = softmax(logits)
+def _classes(version: Version, probabilities: NDArray[np.float64], top: int | None) -> list[objects.Prediction]:
     rows = zip(probabilities.argmax(1).tolist(), probabilities.tolist(), strict=True)
     return [_prediction(version.classes, index, row, top) for index, row in rows]
 
