@@ -5,13 +5,17 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+MOST_BYTES = 64 * 1024
+"""More is not held back: whoever writes on must learn that the client reads slower."""
+
 
 class _Joining:
-    """A transport that writes at once what it was given in one turn of the event loop."""
+    """A transport that writes in one what it was given in one turn of the event loop."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
         self._parts: list[bytes] = []
+        self._size = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -20,6 +24,9 @@ class _Joining:
         if not self._parts:
             self._loop.call_soon(self._flush)
         self._parts.append(data)
+        self._size += len(data)
+        if self._size > MOST_BYTES:
+            self._flush()
 
     def close(self) -> None:
         self._flush()
@@ -29,6 +36,7 @@ class _Joining:
         if self._parts and not self._transport.is_closing():
             self._transport.write(b"".join(self._parts))
         self._parts.clear()
+        self._size = 0
 
 
 class JoinedProtocol(HttpToolsProtocol):
