@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -15,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from api.errors import answer
 from api.protocol import compression, metadata, request, response, samples
 from api.service import Service
+from api.serving.batching import Computed
 from api.serving.patience import Patience, wanted_seconds
 from api.serving.predict import LARGE_ANSWER, SMALL_BYTES, body_of, require_finite
 from api.serving.versions import Loaded, Version
@@ -39,7 +39,6 @@ class Infer:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["epochd.route"] = VERSION_PATH if "version" in scope["path_params"] else PATH
         try:
             predict = self._service.predict
             with predict.at_work():
@@ -79,9 +78,10 @@ class Infer:
         light = small and not samples.are_files(parsed.inputs, version.preprocessing)
         raw = await _run(loaded, light, samples.read, parsed.inputs, version.preprocessing)
         computed = await loaded.batcher.run(raw)
-        require_finite(computed)
+        require_finite(computed[0])
         service.counters.predictions.inc(len(raw))
-        body, more = await _run(loaded, computed.size <= LARGE_ANSWER, _respond, parsed, version, raw, computed, chosen)
+        short = computed[0].size <= LARGE_ANSWER
+        body, more = await _run(loaded, short, _respond, parsed, version, raw, computed, chosen)
         return Response(body, headers={"cache-control": "no-store", **more}), len(raw)
 
     def _parse(self, data: bytes, headers: Headers) -> request.Request:
@@ -90,7 +90,7 @@ class Infer:
 
 
 def _respond(
-    parsed: request.Request, version: Version, raw: NDArray[Any], computed: NDArray[np.float32], chosen: dict[str, bool]
+    parsed: request.Request, version: Version, raw: NDArray[Any], computed: Computed, chosen: dict[str, bool]
 ) -> tuple[bytes, dict[str, str]]:
     return response.encode(parsed, version, response.compute(version, raw, computed), chosen)
 

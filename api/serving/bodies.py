@@ -7,14 +7,16 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from numpy.typing import NDArray
 
-from api.serving.numbers import CSV, RAW, from_bytes, from_csv
+from api.serving.numbers import CSV, RAW, from_bytes, from_csv, from_json
 from core.encode import Preprocessing, image
 from core.encode.preprocessing import LONGER
 from core.errors import Invalid, UnsupportedMedia
 
 IMAGES = ("image/png", "image/jpeg", "image/bmp", "image/webp")
 AUDIO = ("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg")
+FILES = frozenset((*IMAGES, *AUDIO))
 TEXT = "text/plain"
+MEDIA = frozenset(("application/json", TEXT, CSV, RAW, *FILES))
 MOST_INPUTS = 4096
 MOST_PROMPT = 65_536
 """Characters."""
@@ -75,7 +77,7 @@ def media_type(header: str) -> str:
         UnsupportedMedia: not one that is read here.
     """
     kind = header.partition(";")[0].strip().lower()
-    if kind not in ("application/json", TEXT, CSV, RAW, *IMAGES, *AUDIO):
+    if kind not in MEDIA:
         raise UnsupportedMedia(
             f"send application/json with {{'inputs': [...]}}, one image ({', '.join(IMAGES)}), one recording "
             f"({', '.join(AUDIO)}), one text ({TEXT}), numbers ({CSV}) or a raw tensor ({RAW}), not {kind[:64]!r}"
@@ -109,7 +111,8 @@ def read(kind: str, data: bytes, preprocessing: Preprocessing) -> NDArray[Any]:
             raise Invalid(str(error)) from None
     if preprocessing.kind == "text":
         return preprocessing.from_rows(_decode(_TEXTS_DECODER, data).inputs)
-    return _samples(_decode(_DECODER, data).inputs, preprocessing)
+    found = from_json(data, preprocessing, MOST_INPUTS)
+    return _samples(_decode(_DECODER, data).inputs, preprocessing) if found is None else found
 
 
 def _require_possible(data: bytes, preprocessing: Preprocessing) -> None:

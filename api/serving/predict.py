@@ -19,6 +19,7 @@ from api.auth import Access
 from api.errors import answer
 from api.metrics import Counters
 from api.serving import bodies
+from api.serving.batching import Computed
 from api.serving.buffers import Buffer, Buffers
 from api.serving.ledger import Ledger
 from api.serving.patience import Patience, wanted_seconds
@@ -30,7 +31,6 @@ from api.watch import CatalogWatch
 from core import log
 from core.db import Database
 from core.errors import EpochdError, Invalid, Overloaded
-from core.explain.answer import softmax
 from core.predictions.answer import TOO_LARGE, not_finite, of_class, of_numbers
 
 PATH = "/v1/models/{reference}:predict"
@@ -73,7 +73,6 @@ class Predict:
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["epochd.route"] = PATH
         try:
             with self.at_work():
                 async with Patience(wanted_seconds(scope, self.most_seconds)) as patience:
@@ -132,27 +131,25 @@ class Predict:
                     patience.endless()
                 return await self._write(loaded, prompt, scope, receive, send)
             patience.watch(receive)
-            samples, logits = await self._compute(loaded, kind, data, top)
+            samples, computed = await self._compute(loaded, kind, data, top)
             asked.samples = len(samples)
-            if logits.size > LARGE_ANSWER:
-                return await loaded.reading.run(in_parts, loaded.version, samples, logits, top)
-            return _ENCODER.encode(express(loaded.version, samples, logits, top))
+            if computed[0].size > LARGE_ANSWER:
+                return await loaded.reading.run(in_parts, loaded.version, samples, computed, top)
+            return _ENCODER.encode(express(loaded.version, samples, computed, top))
 
-    async def _compute(
-        self, loaded: Loaded, kind: str, data: bytes, top: int | None
-    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """The samples of a body and the network's outputs."""
+    async def _compute(self, loaded: Loaded, kind: str, data: bytes, top: int | None) -> tuple[NDArray[Any], Computed]:
+        """The samples of a body and what the network says of them."""
         version = loaded.version
         if top is not None and version.preprocessing.targets is not None:
             raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
-        if kind not in (*bodies.IMAGES, *bodies.AUDIO) and len(data) <= SMALL_BYTES:
+        if kind not in bodies.FILES and len(data) <= SMALL_BYTES:
             samples = bodies.read(kind, data, version.preprocessing)
         else:
             samples = await loaded.reading.run(bodies.read, kind, data, version.preprocessing)
-        logits = await loaded.batcher.run(samples)
-        require_finite(logits)
+        computed = await loaded.batcher.run(samples)
+        require_finite(computed[0])
         self._counters.predictions.inc(len(samples))
-        return samples, logits
+        return samples, computed
 
     async def _write(
         self, loaded: Loaded, body: bodies.PromptBody, scope: Scope, receive: Receive, send: Send
@@ -205,15 +202,15 @@ def _top(query: bytes) -> int | None:
     return int(given[-1])
 
 
-def express(
-    version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None
-) -> objects.Predictions:
+def express(version: Version, samples: NDArray[Any], computed: Computed, top: int | None) -> objects.Predictions:
     """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
     targets = version.preprocessing.targets
     if targets is None:
-        predictions: Any = [of_class(version.classes, row, top) for row in softmax(outputs)]
+        rows = zip(computed[1].argmax(1).tolist(), computed[1].tolist(), strict=True)
+        predictions: Any = [of_class(version.classes, index, row, top) for index, row in rows]
     else:
-        predictions = [{"values": of_numbers(targets.names, row)} for row in targets.restore(outputs, samples)]
+        restored = targets.restore(computed[0], samples)
+        predictions = [{"values": of_numbers(targets.names, row)} for row in restored]
     return {
         "object": "prediction",
         "model": version.model,
@@ -222,11 +219,12 @@ def express(
     }
 
 
-def in_parts(version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None) -> bytes:
+def in_parts(version: Version, samples: NDArray[Any], computed: Computed, top: int | None) -> bytes:
     """The same as JSON, made some samples at a time: the event loop goes on between them."""
-    step, pieces = max(1, LARGE_ANSWER * len(outputs) // outputs.size), []
+    step, pieces = max(1, LARGE_ANSWER * len(samples) // computed[0].size), []
     for first in range(0, len(samples), step):
-        part = express(version, samples[first : first + step], outputs[first : first + step], top)
+        cut = slice(first, first + step)
+        part = express(version, samples[cut], tuple(one[cut] for one in computed), top)
         pieces.append(_ENCODER.encode(part["predictions"])[1:-1])
     around = _ENCODER.encode({**part, "predictions": []})
     return around[:-2] + b",".join(pieces) + around[-2:]

@@ -101,6 +101,11 @@ def test_work_for_who_has_gone_is_dropped(api: Any, slow: Slow) -> None:
     assert slow.computed == 65
 
 
+def patiently(url: str, **sent: Any) -> int:
+    """The status of an answer that may take long."""
+    return httpx.post(url, timeout=60, **sent).status_code
+
+
 def head(url: str, length: int) -> bytes:
     lines = ("Host: 127.0.0.1", "Content-Type: application/json", f"Content-Length: {length}")
     return "\r\n".join((f"POST {url} HTTP/1.1", *lines, "", "")).encode()
@@ -139,7 +144,9 @@ def test_a_model_leaves_room_for_the_others(api: Any, slow: Slow, monkeypatch: p
     monkeypatch.setattr(api.service.predict.shares, "most", 6)
     answers: list[int] = []
     asking = [
-        threading.Thread(target=lambda: answers.append(httpx.post(api.url + slow.url, json=slow.body).status_code))
+        threading.Thread(
+            target=lambda: answers.append(httpx.post(api.url + slow.url, json=slow.body, timeout=60).status_code)
+        )
         for _ in range(6)
     ]
     for one in asking:
@@ -185,7 +192,10 @@ def test_large_pictures_of_one_model_hold_up_no_other(api: Any, slow: Slow, monk
     webp: dict[str, Any] = {"content": files["webp"], "headers": {"Content-Type": "image/webp"}}
     url = f"{api.url}/v1/models/pictured:predict"
     answers: list[int] = []
-    asking = [threading.Thread(target=lambda: answers.append(httpx.post(url, **webp).status_code)) for _ in range(24)]
+    asking = [
+        threading.Thread(target=lambda: answers.append(httpx.post(url, timeout=60, **webp).status_code))
+        for _ in range(24)
+    ]
     for one in asking:
         one.start()
     until(lambda: in_flight(api) == 24, "all to be at work")
@@ -225,7 +235,7 @@ def test_what_is_deleted_while_it_is_asked(api: Any, slow: Slow) -> None:
     tag = api.http.put(alias, json={"version": 1}).headers["ETag"]
     answers: list[int] = []
     url = f"{api.url}/v1/models/{name}@short-lived:predict"
-    asking = threading.Thread(target=lambda: answers.append(httpx.post(url, json=slow.body).status_code))
+    asking = threading.Thread(target=lambda: answers.append(patiently(url, json=slow.body)))
     asking.start()
     until(lambda: slow.computed == 1, "the request to be at work")
     assert api.http.delete(alias, headers={"If-Match": tag}).status_code == 204
