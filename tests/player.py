@@ -19,7 +19,7 @@ from core.tables import Dataset, Job, Worker
 from models.data.splits import Dataset as Data
 from models.data.splits import load
 from models.events import Finished
-from models.export import export
+from models.export import export, metadata
 from models.networks import Network, build
 from models.training import fit
 
@@ -84,8 +84,9 @@ class Player:
             network.load_state_dict(trained.best.weights)
         contiguous = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         weights, _ = blobs.write(self.database, [save_tensors(contiguous, metadata={"format": "pt"})])
-        onnx, _ = blobs.write(self.database, [export(plan, network.state_dict())])
         preprocessing = trained.preprocessing if trained else self._preprocessing(request, dataset)
+        about = metadata(preprocessing, dataset.classes)
+        onnx, _ = blobs.write(self.database, [export(plan, network.state_dict(), about)])
         entry = jobs.CheckpointEntry(
             step=10, epoch=1, best=True, last=True, metrics={}, weights_sha256=weights, state_sha256=weights
         )

@@ -3,6 +3,7 @@
 It knows files and pipes only. Small reports go up the pipe as JSON; checkpoints go through files in the scratch folder.
 """
 
+import contextlib
 import ctypes
 import faulthandler
 import importlib
@@ -19,7 +20,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-WORK = {"train": "training", "ingest": "ingest", "explain": "explanation", "predict": "prediction"}
+WORK = {
+    "train": "training",
+    "ingest": "ingest",
+    "explain": "explanation",
+    "predict": "prediction",
+    "evaluate": "evaluation",
+}
 
 
 class Control:
@@ -79,6 +86,7 @@ def _settle(output: Connection, name: str) -> ctypes.CDLL:
     """Make the forked process its own: output, signals, group, and the first victim when memory runs out."""
     Path("/proc/self/oom_score_adj").write_text("1000")
     os.setsid()
+    give_way(0)  # as its worker does
     os.dup2(output.fileno(), 1)
     os.dup2(output.fileno(), 2)
     output.close()
@@ -93,6 +101,18 @@ def _settle(output: Connection, name: str) -> ctypes.CDLL:
     random.seed()
     libc.prctl(15, name.encode()[:15], 0, 0, 0)  # PR_SET_NAME, so that ps and top say what runs
     return libc
+
+
+def give_way(niceness: int) -> None:
+    """Leave the processors to others, by so much more than now, for the rest of this process.
+
+    Where the kernel groups processes by session (sched(7), autogroup) a nice value counts within the own session alone,
+    and each child has one: then it is the session's that counts.
+    """
+    whole = os.nice(niceness)
+    if whole > 0:
+        with contextlib.suppress(OSError):  # no such kernel; or it is asked too often, of which nobody takes harm
+            Path("/proc/self/autogroup").write_text(str(whole))
 
 
 def _explain(error: BaseException, kind: str) -> dict[str, Any]:

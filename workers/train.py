@@ -82,12 +82,12 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
             case events.Paused():
                 report(type="paused", step=event.step)
             case events.Finished():
-                report(type="finished", **_finish(event, dataset, scratch))
+                report(type="finished", **finish(event, dataset, scratch))
 
 
-def _finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str, Any]:
+def finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str, Any]:
     """Export the best weights, check the export, and say how the run ended."""
-    onnx, reason = _export(event)
+    onnx, reason = _export(event, dataset.manifest["classes"])
     path = scratch / "model.onnx"
     if onnx is not None:
         path.write_bytes(onnx)
@@ -117,12 +117,13 @@ def _finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str
     }
 
 
-def _export(event: events.Finished) -> tuple[bytes | None, str | None]:
+def _export(event: events.Finished, classes: list[str]) -> tuple[bytes | None, str | None]:
     """The ONNX file, or why there is none: a training is not lost because its export fails."""
     network = networks.build(event.plan)
     network.load_state_dict(event.best.weights)
     try:
-        onnx = export.export(event.plan, event.best.weights)
+        about = export.metadata(event.preprocessing, classes)
+        onnx = export.export(event.plan, event.best.weights, about)
     except ValueError as error:
         return None, str(error)
     reason = export.verify(onnx, network, event.plan)

@@ -57,7 +57,7 @@ class Claim:
     """All that a worker needs to run one attempt.
 
     ``resume`` is the checkpoint to go on from, if there is one, and ``parts`` is what a prediction has answered. A
-    training and a prediction have a dataset, an ingest has ``inputs``.
+    training and a prediction have a dataset, an ingest has ``inputs``, an evaluation both.
     ``in_memory_bytes``: what the job needs to hold its whole dataset in memory; with less its samples stay on disk.
     """
 
@@ -121,7 +121,7 @@ def claim(
         epoch = {"epoch": resume.epoch if resume else 0} if job.kind == "train" else {}
         job.progress = {**job.progress, "step": step, **epoch}
     append(session, job, *entries)
-    dataset = session.get(Dataset, job.dataset_id) if job.kind in ("train", "predict") else None
+    dataset = session.get(Dataset, job.dataset_id) if job.kind in ("train", "predict", "evaluate") else None
     uploaded = select(JobInput).where(JobInput.job_id == job.id).order_by(JobInput.position)
     return Claim(
         lease=Lease(job.id, job.attempt),

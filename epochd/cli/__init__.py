@@ -2,7 +2,7 @@
 
 import typer
 
-from epochd.cli import answering, datasets, estimate, explain, generation, jobs, service, serving
+from epochd.cli import answering, datasets, estimate, explain, generation, jobs, registry, service, serving
 from epochd.cli.output import EXIT_CODES, out, reporting
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ jobs.register(app)
 datasets.register(app)
 estimate.register(app)
 serving.register(app)
+registry.register(app)
 answering.register(app)
 explain.register(app)
 generation.register(app)

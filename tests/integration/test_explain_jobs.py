@@ -71,6 +71,22 @@ def test_who_does_not_wait_is_given_a_job(service: Stack, digit: list[list[int]]
     assert service.http.delete(f"/v1/jobs/{job['id']}").status_code == 204
 
 
+def test_a_key_asks_once(service: Stack, digit: list[list[int]]) -> None:
+    def ask(key: str, **query: Any) -> Any:
+        headers = {"Prefer": "respond-async", "Idempotency-Key": key}
+        body = {"inputs": [digit]}
+        return service.http.post("/v1/models/digits:explain", json=body, params={"grid": 2, **query}, headers=headers)
+
+    first, again, other = ask("one"), ask("one"), ask("two")
+    assert {one.status_code for one in (first, again, other)} == {202}
+    assert first.json()["id"] == again.json()["id"] != other.json()["id"]
+    assert first.headers["Location"] == again.headers["Location"]
+    assert ask("one", seed=3).json()["code"] == "idempotency_mismatch"
+    for one in (first, other):
+        service.ended(one.json()["id"])
+    assert ask("one").status_code == 200  # what it made is ready by now
+
+
 def test_a_picture_that_a_worker_explained(service: Stack, digit: list[list[int]]) -> None:
     answer = service.http.post(
         "/v1/models/digits:explain?method=integrated_gradients",
