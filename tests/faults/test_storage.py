@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -83,15 +84,33 @@ def test_equal_bytes_are_stored_once_and_freed_when_nobody_needs_them(database: 
     assert b"".join(blobs.read(database, owned))
 
 
-def test_an_interrupted_write_is_swept(database: Database) -> None:
+def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
     before = chunks(database)
 
-    def torn() -> object:
+    def torn() -> Iterator[bytes]:
         yield os.urandom(blobs.CHUNK_BYTES)
+        assert chunks(database) == before + 1
         raise ConnectionResetError("the sender went away")
 
     with pytest.raises(ConnectionResetError):
-        blobs.write(database, torn())  # type: ignore[arg-type]
+        blobs.write(database, torn())
+    assert chunks(database) == before
+
+
+def test_a_published_blob_is_not_abandoned(database: Database) -> None:
+    """As when the connection breaks between the commit and its answer."""
+    writer = blobs.Writer(database)
+    writer.write(b"published")
+    sha256, _ = writer.publish()
+    writer.abandon()
+    assert b"".join(blobs.read(database, sha256)) == b"published"
+    age(database)
+    assert blobs.sweep(database) == 1  # nobody pointed at it
+
+
+def test_what_a_killed_writer_left_is_swept(database: Database) -> None:
+    before = chunks(database)
+    blobs.Writer(database).write(os.urandom(blobs.CHUNK_BYTES))
     assert chunks(database) == before + 1
     assert blobs.sweep(database) == 0  # it may still be under way
     age(database)
