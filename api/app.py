@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.routing import Route
 
 from api import VERSION, errors, openapi
+from api.deps import only_known_parameters
 from api.edge import Edge
 from api.protocol import infer
 from api.routes import (
@@ -71,6 +72,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None) -> Edge:
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False},
+        dependencies=[Depends(only_known_parameters)],
     )
     app.state.service = service
     app.router.routes.append(Route(predict.PATH, service.predict, methods=["POST"], include_in_schema=False))

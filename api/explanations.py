@@ -8,14 +8,16 @@ from typing import Any
 from numpy.typing import NDArray
 
 from api import express, objects
+from api.once import once
 from api.service import Service
 from api.serving.versions import Version
-from api.submissions import find, wake
+from api.submissions import address, find, wake
 from core import blobs, fleet, jobs
 from core.jobs import Input
 from core.specs import ExplainJob, ExplainOptions
 from core.tables import ENDED
 
+ROUTE = "POST /v1/models/{reference}:explain"
 MOST_WAIT = 60
 USUAL_WAIT = 10
 FIRST_LOOK, LAST_LOOK = 0.05, 0.5
@@ -34,14 +36,21 @@ def preferences(header: str) -> tuple[bool, int | None]:
 
 
 async def by_worker(
-    service: Service, tenant: str, version: Version, sample: NDArray[Any], options: ExplainOptions, wait: int
+    service: Service,
+    tenant: str,
+    version: Version,
+    sample: NDArray[Any],
+    options: ExplainOptions,
+    wait: int,
+    once_for: tuple[str, str | None],
 ) -> objects.Job:
     """A job that explains a raw sample (an array of length 1), as it stands when it ended, or after ``wait`` seconds.
 
-    Nobody waits for a worker that is not there.
+    Nobody waits for a worker that is not there. ``once_for`` are the reference as it was asked for, which may mean
+    another version by now, and the Idempotency-Key.
     """
     request = ExplainJob(model=f"{version.model}:{version.number}", options=options)
-    job_id, online = await asyncio.to_thread(_submit, service, tenant, request, sample)
+    job_id, online = await asyncio.to_thread(_submit, service, tenant, request, sample, once_for)
     until, pause = time.monotonic() + (wait if online else 0), FIRST_LOOK
     while True:
         shown = await asyncio.to_thread(_look, service, tenant, job_id)
@@ -52,15 +61,25 @@ async def by_worker(
         pause = min(LAST_LOOK, 1.5 * pause)
 
 
-def _submit(service: Service, tenant: str, request: ExplainJob, sample: NDArray[Any]) -> tuple[str, bool]:
+def _submit(
+    service: Service, tenant: str, request: ExplainJob, sample: NDArray[Any], once_for: tuple[str, str | None]
+) -> tuple[str, bool]:
     """The job's id, and whether anybody is there to take it."""
     rows = [one if isinstance(one, str) else one.tolist() for one in sample]
     content = json.dumps(rows, separators=(",", ":")).encode()
     sha256, size = blobs.write(service.database, [content])
+    reference, key = once_for
+    asked = [reference, request.options.model_dump(mode="json"), sha256]
     with service.database.transaction() as session:
-        job_id = jobs.submit_explain(session, tenant, request, Input("sample.json", size, sha256)).id
+
+        def make() -> str:
+            return address(jobs.submit_explain(session, tenant, request, Input("sample.json", size, sha256)).id)
+
+        location, made = once(session, tenant, ROUTE, key, asked, make, 202)
         online = bool(fleet.online(session))
-    wake(service.database, service.tickets, job_id, "cpu")
+    job_id = location.rpartition("/")[2]
+    if made:
+        wake(service.database, service.tickets, job_id, "cpu")
     return job_id, online
 
 

@@ -1,8 +1,11 @@
 """Where in a request an error lies: pydantic's locations as JSON pointers (RFC 6901), its messages as sentences."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+
+from core.errors import Invalid
 
 
 def describe(error: RequestValidationError) -> list[tuple[str, str]]:
@@ -16,6 +19,12 @@ def describe(error: RequestValidationError) -> list[tuple[str, str]]:
             kept = [place, *path[:1]]
         found.append(("#" + "".join(f"/{_escape(part)}" for part in kept), _sentence(one, kept)))
     return found
+
+
+def unknown_parameter(name: str, known: Iterable[str]) -> Invalid:
+    """The error for a parameter of the query that is not one of those that are known."""
+    there_are = f"there are {', '.join(names)}" if (names := sorted(known)) else "take it out"
+    return Invalid(f"there is no parameter {name[:64]!r} here; {there_are}", f"#/query/{_escape(name[:64])}")
 
 
 def _navigable(body: Any, path: list[str | int], kind: str) -> list[str | int]:

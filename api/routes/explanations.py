@@ -10,6 +10,7 @@ from api import objects
 from api.answers import documented, json
 from api.deps import Caller, ServiceDep
 from api.explanations import USUAL_WAIT, by_worker, preferences
+from api.once import IdempotencyKey
 from api.routes.jobs import LOCATION
 from api.serving import bodies, pictures
 from api.serving.document import BODY, OPERATION
@@ -43,6 +44,7 @@ ANSWER = documented(
     "conflict",
     "unsupported_media_type",
     "invalid_request",
+    "idempotency_mismatch",
     "overloaded",
     headers=APPLIED,
     description="The parts of the sample, and what each adds; or a picture of it, by Accept.",
@@ -66,8 +68,12 @@ async def explain(
     prefer: Annotated[
         str, Header(description="`respond-async` leaves it to a worker; `wait=N` waits for that up to N seconds.")
     ] = "",
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Explain what a version says of one sample: which parts speak for its answer, and which against it."""
+    """Explain what a version says of one sample: which parts speak for its answer, and which against it.
+
+    An Idempotency-Key keeps a repetition from making a second job; what is answered at once makes none.
+    """
     kind = bodies.media_type(request.headers.get("content-type", ""))
     loaded = await service.predict.versions.get(caller.tenant, reference)
     version = loaded.version
@@ -89,7 +95,8 @@ async def explain(
         options = ExplainOptions.model_validate(query.model_dump())
         await asyncio.to_thread(options.check, version.preprocessing, version.classes, sample)
         seconds = wait if wait is not None else 0 if later else USUAL_WAIT
-        job = await by_worker(service, caller.tenant, version, sample, options, seconds)
+        once_for = (reference, idempotency_key)
+        job = await by_worker(service, caller.tenant, version, sample, options, seconds, once_for)
         followed = [*(["respond-async"] if later else []), *([f"wait={wait}"] if wait is not None else [])]
         applied = {"Preference-Applied": ", ".join(followed)} if followed else {}
         if job["status"] != "succeeded":
