@@ -53,8 +53,10 @@ def _sentence(one: dict[str, Any], kept: list[str | int]) -> str:
     kind, message = one["type"], str(one["msg"])
     if kind == "extra_forbidden":
         return f"there is no field {kept[-1] if kept else ''!r} here; take it out or correct its spelling"
+    if not kept and kind in ("missing", "model_attributes_type"):
+        return "send a JSON object, with Content-Type: application/json"
     if kind == "missing":
-        return "this is required and missing" if kept else "a JSON body with Content-Type: application/json is required"
+        return "this is required and missing"
     if kind == "json_invalid":
         return f"the body is not JSON: {one['ctx']['error']} at byte {one['loc'][-1]}"
     if kind == "union_tag_invalid":

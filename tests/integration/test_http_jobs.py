@@ -1,6 +1,7 @@
 """Jobs over HTTP, on both databases: what is accepted, what is refused, and what may be asked of a job."""
 
 import hashlib
+import json
 import threading
 from base64 import b64decode
 from typing import Any
@@ -112,6 +113,12 @@ def test_what_cannot_be_is_refused_with_a_pointer_and_a_sentence(api: Any, field
 def test_bodies_that_are_no_request(api: Any, body: bytes) -> None:
     answer = api.http.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+def test_a_body_without_its_content_type_is_told_what_is_missing(api: Any) -> None:
+    for kind in ({}, {"Content-Type": "text/plain"}):
+        (error,) = api.http.post("/v1/jobs", content=json.dumps(CNN), headers=kind).json()["errors"]
+        assert (error["pointer"], error["detail"]) == ("#", "send a JSON object, with Content-Type: application/json")
 
 
 def test_an_idempotency_key_makes_one_job(api: Any) -> None:
