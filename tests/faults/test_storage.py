@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
+from sqlalchemy.exc import OperationalError
 from stack import Stack
 
 from core import blobs
 from core.db import Database
 from core.errors import NotFound
 from core.tables import Blob, BlobChunk, Dataset
+from migrations.upgrade import upgrade
 
 BIG = 300
 """Size in MiB of the blob that must not hold up other writers."""
@@ -95,6 +98,23 @@ def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
     with pytest.raises(ConnectionResetError):
         blobs.write(database, torn())
     assert chunks(database) == before
+
+
+def test_a_full_disk_is_not_kept_full_by_what_did_not_fit(tmp_path: Path) -> None:
+    """SQLite's own limit stands for the disk's: the error is the same."""
+    with closing(Database(f"sqlite:///{tmp_path / 'small.db'}")) as small:
+        upgrade(small)
+        small.engine.dispose()
+
+        @event.listens_for(small.engine, "connect")
+        def limit(connection: Any, record: Any) -> None:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages + 1000}")  # 4 MB
+
+        with pytest.raises(OperationalError, match="disk is full"):
+            blobs.write(small, (os.urandom(blobs.CHUNK_BYTES) for _ in range(8)))
+        assert chunks(small) == 0
+        assert blobs.write(small, [os.urandom(2 * blobs.CHUNK_BYTES)])[1] == 2 * blobs.CHUNK_BYTES
 
 
 def test_a_published_blob_is_not_abandoned(database: Database) -> None:
