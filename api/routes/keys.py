@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import select
 
 from api import express, objects
-from api.answers import NOT_MODIFIED, conditional, documented, json
+from api.answers import NOT_MODIFIED, documented, json
 from api.auth import COOKIE, same_origin
 from api.deps import Admin, Caller, DatabaseDep, ServiceDep
 from api.once import IdempotencyKey, once
@@ -48,18 +48,11 @@ def list_keys(
     return page(request, [express.key(row) for row in rows], limit, [row.id for row in rows])
 
 
-@router.get("/keys/{key_id}", responses=documented(objects.Key, "not_found", also=NOT_MODIFIED))
-def get_key(request: Request, key_id: str, admin: Admin, database: DatabaseDep) -> Response:
-    """One key, without its secret."""
-    with database.reading() as session:
-        return conditional(request, express.key(keys.find(session, key_id)))
-
-
 @router.post(
     "/keys",
     status_code=201,
     responses=documented(
-        objects.NewKey, "idempotency_mismatch", status=201, headers={"Location": "The address of the key."}
+        objects.NewKey, "idempotency_mismatch", status=201, headers={"Location": "Where the key is revoked."}
     ),
 )
 def create_key(body: KeyRequest, admin: Admin, service: ServiceDep, idempotency_key: IdempotencyKey = None) -> Response:
