@@ -78,8 +78,6 @@ def _submit(service: Service, tenant: str, request: ExplainJob, sample: NDArray[
     rows = [one if isinstance(one, str) else one.tolist() for one in sample]
     content = json.dumps(rows, separators=(",", ":")).encode()
     sha256, size = blobs.write(service.database, [content])
-    reference, key = once_for
-    asked = [reference, request.options.model_dump(mode="json"), sha256]
     with service.database.transaction() as session:
 
         def make() -> str:
