@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from core import fleet
+from core import fleet, plan_idle
 from core.db import now
 from core.errors import Invalid
 from core.jobs import needs, pace
-from core.jobs.submit import find_dataset, make_plan
+from core.jobs.submit import find_dataset, planned
 from core.plan import Plan
 from core.plan_length import Length, length, samples
 from core.plan_memory import Memory
@@ -60,10 +60,12 @@ def estimate(session: Session, tenant: str, request: TrainJob) -> Estimate:
     """Of a job as it would be submitted.
 
     Raises:
-        Invalid: unknown dataset, or a network the data cannot feed.
+        Invalid: unknown dataset, a network the data cannot feed, options without effect, or a version to start from
+            that is unknown or of another network.
     """
     dataset = find_dataset(session, tenant, request.dataset)
-    made = make_plan(request, dataset)
+    plan_idle.check(request.training, dataset.kind)
+    request, made, _ = planned(session, tenant, request, dataset)
     known = fleet.known(session, now(session))
     run = length(request, samples(request, dataset.task, dataset.splits))
     memory = needs.memory(request, dataset, made, needs.most_threads(known))

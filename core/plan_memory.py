@@ -136,6 +136,7 @@ def needed(
     evaluated, evaluation = _evaluation(plan, spec, samples)
     if division is None:  # in the thread of the steps: tensors of fewer samples find room where theirs were
         evaluation = max(0, evaluation - activations * max(0, batch - evaluated) // batch)
+    evaluation += _said(plan, spec, samples)
     # A checkpoint is a copy of weights, optimizer and best weights; the copy is still there while the next steps run.
     state = optimizer + weights
     copy = weights + state
@@ -183,6 +184,16 @@ def _evaluation(plan: Plan, spec: TrainSpec, samples: Samples) -> tuple[int, int
     if plan.variable and any(layer.kind == "conv" for layer in plan.layers):
         taken = math.ceil(_LENGTHS * taken)
     return count, taken
+
+
+def _said(plan: Plan, spec: TrainSpec, samples: Samples) -> int:
+    """What the network says of a whole split, twice while its parts are put together: much where classes are many.
+
+    Of forecasts, and of a text, it is counted elsewhere.
+    """
+    if not samples.mappable:
+        return 0
+    return 2 * BYTES * plan.outputs * max(samples.test, held_out(samples.train, spec.data.validation))
 
 
 def largest_batch_size(fits: Callable[[int], bool], least: int = 1) -> int | None:

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -95,6 +96,15 @@ def _settle(output: Connection, name: str) -> ctypes.CDLL:
     return libc
 
 
+def _asked_for(text: str) -> str:
+    """What an allocator's own words say of the block that there was no room for: PyTorch's of a CPU and of a GPU."""
+    found = re.search(r"tried to allocate (\d+) bytes", text)
+    if found is not None:
+        return f" when it asked for {int(found[1]) / 2**20:,.0f} MiB more"
+    found = re.search(r"Tried to allocate ([\d.]+ [KMG]iB)", text)
+    return f" when it asked for {found[1]} more" if found is not None else ""
+
+
 def _explain(error: BaseException, kind: str) -> dict[str, Any]:
     """The error as the user sees it: a stable code, a sentence, and whether another attempt may help."""
     from core.errors import EpochdError
@@ -110,7 +120,8 @@ def _explain(error: BaseException, kind: str) -> dict[str, Any]:
     if isinstance(error, RankFailed) and error.code is not None:
         return {"code": "crashed", "message": f"{text[0].upper()}{text[1:]}.", "retryable": True}
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
-        return {"code": "out_of_memory", "message": f"The {WORK[kind]} ran out of memory: {text}", "retryable": False}
+        message = f"The {WORK[kind]} ran out of memory{_asked_for(text)}."
+        return {"code": "out_of_memory", "message": message, "retryable": False, "detail": {"reason": text}}
     if isinstance(error, ValueError | EpochdError):
         return {"code": "invalid_data", "message": text, "retryable": False}
     if isinstance(error, OSError):
