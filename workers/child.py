@@ -4,6 +4,7 @@ It knows files and pipes only. Small reports go up the pipe as JSON; checkpoints
 """
 
 import ctypes
+import errno
 import faulthandler
 import importlib
 import json
@@ -119,7 +120,8 @@ def _explain(error: BaseException, kind: str) -> dict[str, Any]:
         return {"code": "diverged", "message": text, "retryable": False, "detail": {"step": error.step}}
     if isinstance(error, RankFailed) and error.code is not None:
         return {"code": "crashed", "message": f"{text[0].upper()}{text[1:]}.", "retryable": True}
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    full = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    if full or "out of memory" in text or "can't allocate memory" in text:
         message = f"The {WORK[kind]} ran out of memory{_asked_for(text)}."
         return {"code": "out_of_memory", "message": message, "retryable": False, "detail": {"reason": text}}
     if isinstance(error, ValueError | EpochdError):
