@@ -124,7 +124,7 @@ def _probabilities(logits: Tensor) -> Callable[[int], Tensor]:
     if logits.shape[1] <= MOST_CONFUSED:
         whole = logits.double().softmax(1).cpu()
         return lambda label: whole[:, label].contiguous()
-    normaliser = torch.cat([part.double().logsumexp(1) for part in logits.split(BATCH)])
+    normaliser = torch.cat([part.double().logsumexp(1) for part in torch.split(logits, BATCH)])
     return lambda label: (logits[:, label].double() - normaliser).exp().cpu()
 
 

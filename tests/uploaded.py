@@ -52,12 +52,12 @@ def put(stack: Stack, name: str, data: bytes, **query: Any) -> dict[str, Any]:
 
 
 @lru_cache
-def large(count: int = 300) -> bytes:
-    """A tar of pictures, each a megabyte once it is read, so large that reading them takes a while."""
+def large() -> bytes:
+    """A tar of pictures so large that reading them takes a while."""
     encoded = [png(np.full((1000, 1000, 1), shade, np.uint8)) for shade in range(30)]
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
-        for number in range(count):
+        for number in range(300):
             info = tarfile.TarInfo(f"{number % 3}/{number}.png")
             info.size = len(encoded[number % 30])
             archive.addfile(info, io.BytesIO(encoded[number % 30]))
