@@ -1,5 +1,6 @@
 """What a child is told to do, as plain data; its input files are fetched from the database first."""
 
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from core.predictions import fit
 from core.specs import EvaluateJob, ExplainJob, IngestJob, PredictJob, TrainJob, TrainSpec
 from core.tables import Dataset, Job
 from workers.runtime import Runtime
+
+COPIES = 3
+"""Of an upload on the disk while it is read, at most: what archives unpack to, the samples, the file made of them."""
 
 
 def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: float) -> dict[str, Any]:
@@ -45,7 +49,11 @@ def _training(runtime: Runtime, claim: Claim, scratch: Path, device: str) -> dic
             blobs.fetch(runtime.database, sha256, Path(resume[-1]))
     start = None
     if claim.start is not None:
-        start = {"weights": str(scratch / "start.safetensors"), "keep_head": claim.start.keep_head}
+        start = {
+            "weights": str(scratch / "start.safetensors"),
+            "keep_head": claim.start.keep_head,
+            "tokens": claim.start.tokens,
+        }
         blobs.fetch(runtime.database, claim.start.weights_sha256, scratch / "start.safetensors")
     request = TrainJob.model_validate(claim.spec)
     return {
@@ -79,7 +87,8 @@ def _ingest(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
         "uploads": uploads,
         "options": spec.options.model_dump(mode="json"),
         "source": spec.source,
-        "limit_bytes": fleet.slot_bytes(runtime.worker) // 2,
+        "limit_bytes": shutil.disk_usage(scratch).free // COPIES,
+        "memory_bytes": fleet.slot_bytes(runtime.worker) // 2,
     }
 
 
