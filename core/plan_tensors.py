@@ -10,11 +10,11 @@ OF_INPUT = frozenset({"leaky_relu", "gelu", "silu"})
 """Activations whose gradient is computed from their input; the others' from their output."""
 _INDEX = 8
 """Bytes of an int64: max-pool remembers where each maximum was."""
-_RECURRENT = {"elman": ((2, 2), (1, 5)), "gru": ((3, 7), (2, 6)), "lstm": ((5, 8), (8, 16))}
+_RECURRENT = {"elman": ((1, 2), (0, 4)), "gru": ((0, 8), (2, 6)), "lstm": ((5, 8), (8, 16))}
 """Numbers that a step holds at its peak for each state of each time, in one direction and in two: some of one layer,
 and some of each. They are projections, gates, states and the gradients of all; measured, since PyTorch's own layers
 make them inside."""
-_RECURRENT_BF16 = {"elman": ((2, 1), (1, 2)), "gru": ((2, 4), (2, 4)), "lstm": ((1, 9), (4, 15))}
+_RECURRENT_BF16 = {"elman": ((1, 1), (1, 2)), "gru": ((1, 4), (2, 3)), "lstm": ((1, 9), (4, 15))}
 """The same under autocast, where only the matrix products are halved."""
 _RECURRENT_EVALUATION = {"elman": (1, 1), "gru": (5, 4), "lstm": (1, 1)}
 """The same of one layer without gradients: a GRU projects the whole sequence at once, three gates of one direction."""

@@ -89,7 +89,7 @@ class _Recurrence(torch.autograd.Function):
             torch.addcmul(own, own, reset, value=-1, out=of_reset).mul_(of_own)
             torch.sub(states[first:end], new, out=of_update).mul_(update).mul_(fresh)
             gradients = grad[first:end].clone(memory_format=torch.contiguous_format)
-            each = (gradients, slopes.unflatten(2, (4, hidden)), slopes[..., : 3 * hidden], update)
+            each = (gradients, slopes.view(*slopes.shape[:2], 4, hidden), slopes[..., : 3 * hidden], update)
             for gradient, of_four, of_three, kept in zip(*(reversed(part.unbind()) for part in each), strict=True):
                 if after is not None:
                     add_(gradient.addcmul_(*after[:2]), after[2])

@@ -11,8 +11,7 @@ Direction = Callable[[Tensor, str], Tensor]
 """Runs the direction of one layer, "l0" or "l0_reverse", over sequences [T, N, F] from their beginnings: [T, N, H]."""
 _BLOCK_ROWS = 1024
 """Steps times samples."""
-_ONEDNN = torch.backends.mkldnn.is_available()
-_LINEAR = torch.ops.mkldnn._linear_pointwise.default if _ONEDNN else None
+_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 _FEWEST_MULTIPLICATIONS = 1_500_000
 """Of a product that goes there: below, its dearer calls cost what its arithmetic saves (measured)."""
 
@@ -80,9 +79,11 @@ def blocks_backwards(inputs: Tensor) -> Iterator[tuple[int, int]]:
 
 
 def product_(out: Tensor, rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> None:
-    """Put rows [R, K] weight^T + bias, for a weight [O, K], into ``out`` [R, O]."""
+    """Put rows [R, K] weight^T + bias, for a weight [O, K], into ``out`` [R, O]; oneDNN writes into no part of rows."""
     if _by_onednn(rows, len(weight)):
-        out.copy_(_LINEAR(rows, weight.contiguous(), bias, "none", [], ""))
+        weight = weight.contiguous()
+        for part, some in zip(*(torch.split(whole, _BLOCK_ROWS) for whole in (out, rows)), strict=True):
+            part.copy_(_onednn(some, weight, bias))
     elif bias is None:
         torch.mm(rows, weight.t(), out=out)
     else:
@@ -95,7 +96,7 @@ def adder(rows: Tensor, weight: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         transposed = weight.t()
         return lambda total, rows: total.addmm_(rows, transposed)
     weight = weight.contiguous()
-    return lambda total, rows: total.add_(_LINEAR(rows, weight, None, "none", [], ""))
+    return lambda total, rows: total.add_(_onednn(rows, weight))
 
 
 def add_gradient_(total: Tensor, inputs: Tensor, gradients: Tensor) -> None:
@@ -105,7 +106,7 @@ def add_gradient_(total: Tensor, inputs: Tensor, gradients: Tensor) -> None:
     """
     if _by_onednn(inputs, gradients.shape[1]):
         # both whole, since oneDNN has no fast way for parts of rows here
-        total += _LINEAR(inputs.contiguous().t(), gradients.contiguous().t(), None, "none", [], "")
+        total += _onednn(inputs.contiguous().t(), gradients.contiguous().t())
     elif inputs.dtype == total.dtype:
         total.addmm_(inputs.t(), gradients)
     else:
@@ -115,6 +116,12 @@ def add_gradient_(total: Tensor, inputs: Tensor, gradients: Tensor) -> None:
 def no_gradient(weight: Tensor, *shape: int) -> Tensor:
     """Zeros to add gradients to."""
     return weight.new_zeros(shape, dtype=torch.float32 if weight.dtype == torch.bfloat16 else weight.dtype)
+
+
+def _onednn(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """rows [R, K] weight^T + bias, for a weight [O, K] that is whole or the transposed of one."""
+    made: Tensor = torch.ops.mkldnn._linear_pointwise.default(rows, weight, bias, "none", [], "")
+    return made
 
 
 def _by_onednn(rows: Tensor, outputs: int) -> bool:
