@@ -18,6 +18,7 @@ from api import metrics
 from api.app import create_app
 from api.front import BACKLOG, Front, bind
 from api.handed import Handed
+from api.joined import JoinedProtocol
 from api.service import Service
 from api.serving.ledger import Ledger
 from core import log
@@ -119,6 +120,7 @@ def serve(settings: Settings, ledger: Ledger, channel: socket.socket | None = No
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=BACKLOG,
+        http=JoinedProtocol,
         ws="none",
     )
     server = Server(config, app.service, channel)

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from api import VERSION, errors, openapi
+from api.deps import only_known_parameters
 from api.edge import Edge
 from api.protocol import infer
 from api.routes import (
@@ -16,6 +18,7 @@ from api.routes import (
     datasets,
     estimates,
     explanations,
+    exports,
     health,
     history,
     jobs,
@@ -25,6 +28,7 @@ from api.routes import (
     predictions,
     protocol,
     uploads,
+    versions,
     workers,
 )
 from api.service import Service
@@ -42,6 +46,8 @@ ROUTERS = (
     uploads,
     models,
     aliases,
+    versions,
+    exports,
     explanations,
     workers,
     keys,
@@ -73,15 +79,20 @@ def create_app(settings: Settings, ledger: Ledger | None = None) -> Edge:
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False},
+        dependencies=[Depends(only_known_parameters)],
     )
     app.state.service = service
-    app.router.routes.append(Route(predict.PATH, service.predict, methods=["POST"], include_in_schema=False))
     tensors = infer.Infer(service)
-    for path in (infer.PATH, infer.VERSION_PATH):
-        app.router.routes.append(Route(path, tensors, methods=["POST"], include_in_schema=False))
+    answering: dict[str, ASGIApp] = {
+        predict.PATH: service.predict,
+        infer.PATH: tensors,
+        infer.VERSION_PATH: tensors,
+    }
+    direct = [Route(path, one, methods=["POST"], include_in_schema=False) for path, one in answering.items()]
+    app.router.routes.extend(direct)  # for other methods, and for whoever lists the routes
     for module in ROUTERS:
         app.include_router(module.router)
     app.router.routes.extend(pages.routes())
     errors.install(app)
     openapi.install(app, keys_required=settings.keys_required)
-    return Edge(app, service)
+    return Edge(app, service, direct)

@@ -1,13 +1,15 @@
 """The outermost layer: request ids, the site check, the size limit of bodies, security headers, and HTTP counters."""
 
+import random
 import re
 import time
-import uuid
+from collections.abc import Sequence
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from api.errors import answer
 from api.service import Service
@@ -23,13 +25,14 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 """On every answer; pages set a Content-Security-Policy of their own."""
+_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class Edge:
-    """Wraps the whole application."""
+    """Wraps the whole application. ``direct`` are routes of it that need nothing of the layers in between."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app, self.service = app, service
+    def __init__(self, app: ASGIApp, service: Service, direct: Sequence[Route] = ()) -> None:
+        self._app, self.service, self._direct = app, service, direct
         self._most, self._most_uploaded = service.settings.max_body_bytes, service.settings.max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,34 +42,44 @@ class Edge:
         began, status = time.perf_counter(), 500
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         scope.setdefault("state", {})["request_id"] = request_id
+        bind_contextvars(request_id=request_id)  # the server gives each request a context of its own
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                sent = MutableHeaders(raw=message.setdefault("headers", []))
-                sent["X-Request-ID"] = request_id
-                for name, value in HEADERS.items():
-                    sent.setdefault(name, value)
+                sent = list(message.get("headers", ()))
+                names = {name for name, _ in sent}
+                sent.append((b"x-request-id", request_id.encode()))
+                sent.extend(one for one in _RAW if one[0] not in names)
+                message["headers"] = sent
             await send(message)
 
         try:
-            with bound_contextvars(request_id=request_id):
-                try:
-                    self.service.access.check_site(headers)
-                    if "\0" in scope["path"]:  # which no database takes as text
-                        raise NotFound("there is nothing of that name")
-                    limited = self._limited(scope, headers, receive)
-                except (Forbidden, NotFound, TooLarge) as error:
-                    response = answer(scope, error)
-                    response.headers["Connection"] = "close"  # its body is not read
-                    await response(scope, receive, send_with_headers)
-                else:
-                    await self._app(scope, limited, send_with_headers)
+            try:
+                self.service.access.check_site(headers)
+                if "\0" in scope["path"]:  # which no database takes as text
+                    raise NotFound("there is nothing of that name")
+                limited = self._limited(scope, headers, receive)
+            except (Forbidden, NotFound, TooLarge) as error:
+                response = answer(scope, error)
+                response.headers["Connection"] = "close"  # its body is not read
+                await response(scope, receive, send_with_headers)
+            else:
+                await self._routed(scope)(scope, limited, send_with_headers)
         finally:
             self.service.counters.observe(scope, status, time.perf_counter() - began)
+
+    def _routed(self, scope: Scope) -> ASGIApp:
+        """Who answers: a direct route, else the application."""
+        for route in self._direct:
+            match, found = route.matches(scope)
+            if match == Match.FULL:
+                scope.update(found, route=route)
+                return route.app
+        return self._app
 
     def _limited(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
         """``receive`` that refuses to read more than the limit; uploads have a limit of their own."""

@@ -20,7 +20,6 @@ from core.specs import Data, TrainJob
 from core.tables import AliasMove, ApiKey, Checkpoint, Dataset, Job, JobEvent, Model, ModelAlias, ModelVersion, Worker
 
 _LAYER_FIELDS = ("name", "kind", "input", "output", "parameters", "flops", "activation_bytes")
-_PREDICT_FIELDS = ("model", "split", "format", "top")
 
 
 def jobs(session: Session, rows: Sequence[Job]) -> list[objects.Job]:
@@ -76,13 +75,10 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "dataset": dataset,
         "model": row.model,
         "model_version": row.model_version,
-        "ingest": {"dataset": spec["dataset"], "options": spec["options"], "source": spec["source"]}
-        if row.kind == "ingest"
-        else None,
-        "explain": {"model": spec["model"], "options": spec["options"]} if row.kind == "explain" else None,
-        "predict": cast(objects.Predict, {name: spec[name] for name in _PREDICT_FIELDS})
-        if row.kind == "predict"
-        else None,
+        "ingest": _asked(row, "ingest", "dataset", "options", "source"),
+        "explain": _asked(row, "explain", "model", "options"),
+        "predict": _asked(row, "predict", "model", "split", "format", "top"),
+        "evaluate": _asked(row, "evaluate", "job", "checkpoint", "step"),
         "fine_tune_from": spec.get("fine_tune_from"),
         "network": spec.get("network"),
         "data": spec.get("data"),
@@ -114,6 +110,11 @@ def _job(row: Job, dataset: objects.DatasetRef | None, place: Place | None, at: 
         "replay_of": None if row.replay is None else row.replay["of"],
         "last_seq": row.last_seq,
     }
+
+
+def _asked(row: Job, kind: str, *fields: str) -> Any:
+    """What a job of this kind was asked for; null of all others."""
+    return {field: row.spec[field] for field in fields} if row.kind == kind else None
 
 
 def _progress(stored: dict[str, Any] | None) -> objects.Progress | None:
@@ -222,7 +223,7 @@ def version(name: str, row: ModelVersion, made_from: Dataset, served: objects.Se
         "onnx_sha256": row.onnx_sha256,
         "parameters": row.parameters,
         "task": made_from.task,
-        "input": {"kind": made_from.kind, "shape": _shape_read(row, made_from), "dtype": made_from.dtype},
+        "input": input_of(row, made_from),
         "preprocessing": None,
         "classes": made_from.classes,
         "columns": made_from.columns,
@@ -234,11 +235,11 @@ def version(name: str, row: ModelVersion, made_from: Dataset, served: objects.Se
     }
 
 
-def _shape_read(row: ModelVersion, made_from: Dataset) -> list[int]:
-    """Of one sample; of a forecast's table the window that is seen."""
-    if made_from.task != "forecast":
-        return made_from.shape
-    return list(windowed(sample_of(made_from), Data.model_validate(row.spec["data"])).shape)
+def input_of(row: ModelVersion, read: Dataset) -> objects.Input:
+    """One sample that a version reads; of a forecast's table the window that is seen."""
+    table = read.task == "forecast"
+    shape = list(windowed(sample_of(read), Data.model_validate(row.spec["data"])).shape) if table else read.shape
+    return {"kind": read.kind, "shape": shape, "dtype": read.dtype}
 
 
 def alias(name: str, row: ModelAlias) -> objects.Alias:

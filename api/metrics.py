@@ -55,6 +55,7 @@ class Counters:
         self.seconds = Histogram(
             "epochd_http_request_seconds", "HTTP request time.", ["route"], buckets=BUCKETS, registry=self.registry
         )
+        self._of_route: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
         self.predictions = Counter("epochd_predictions", "Samples predicted.", registry=self.registry)
         self.tokens = Counter("epochd_generated_tokens", "Tokens that language models wrote.", registry=self.registry)
         self.batch = Histogram(
@@ -93,11 +94,17 @@ class Counters:
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request under its route's template (unknown paths share one label)."""
-        route = getattr(scope.get("route"), "path", None) or scope.get("epochd.route", "other")
+        route = getattr(scope.get("route"), "path", None) or "other"
         method = scope["method"] if scope["method"] in METHODS else "other"
-        self.requests.labels(method, route, status).inc()
-        if not route.endswith("/stream"):  # these last as long as their job
-            self.seconds.labels(route).observe(seconds)
+        series = self._of_route.get((method, route, status))
+        if series is None:
+            timed = not route.endswith("/stream")  # these last as long as their job
+            series = self.requests.labels(method, route, status), self.seconds.labels(route) if timed else None
+            self._of_route[method, route, status] = series
+        requests, times = series
+        requests.inc()
+        if times is not None:
+            times.observe(seconds)
 
     def of_version(self, labels: tuple[str, str]) -> OfVersion:
         """The time series of a version; to look them up each time would cost more than to count."""

@@ -60,6 +60,7 @@ class Service:
                 counters,
                 ledger,
                 max_in_flight=settings.max_in_flight,
+                max_body_bytes=settings.max_body_bytes,
                 most_seconds=settings.predict_seconds,
             ),
             explain=Explain(settings.explain_seconds),

@@ -1,6 +1,7 @@
 """The settings, from ``EPOCHD_*`` environment variables. Read only where processes are wired together."""
 
 import ipaddress
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
         return self.require_keys == "always" or not is_loopback(self.host)
 
 
+@lru_cache(64)  # it is asked at every request that needs no key
 def is_loopback(host: str) -> bool:
     """Whether an address or host name (no port) stays on this machine."""
     if host == "localhost":

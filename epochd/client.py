@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from epochd.calls import segment
 from epochd.datasets import DatasetCalls
 from epochd.explanations import ExplanationCalls
+from epochd.exports import ExportCalls
 from epochd.generation import GenerationCalls
 from epochd.models import ModelCalls
 from epochd.predictions import PredictionCalls
 from epochd.resources import Info, Key, NewKey, Worker
 
 
-class Client(DatasetCalls, ModelCalls, GenerationCalls, ExplanationCalls, PredictionCalls):
+class Client(DatasetCalls, ModelCalls, ExportCalls, GenerationCalls, ExplanationCalls, PredictionCalls):
     """Talks to the service at ``url`` (else ``EPOCHD_URL``, else http://127.0.0.1:8600).
 
     ``key`` is an API key (else ``EPOCHD_API_KEY``); none is needed on the service's own machine. ``timeout`` is in

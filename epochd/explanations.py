@@ -1,6 +1,7 @@
 """The client's calls about why a model answers what it answers."""
 
 import os
+import uuid
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -23,9 +24,10 @@ class ExplanationCalls(JobCalls):
         *,
         image: bytes | str | os.PathLike[str] | None = None,
         audio: bytes | str | os.PathLike[str] | None = None,
+        csv: bytes | str | os.PathLike[str] | None = None,
         **options: Any,
     ) -> Explanation:
-        """Explain one sample; ``inputs`` is a list of that one, or give an ``image`` or ``audio`` as to ``predict``.
+        """Explain one sample; ``inputs`` is a list of it, or give an ``image``, ``audio`` or ``csv`` as to ``predict``.
 
         ``options`` are those of the service: ``method`` ("kernel_shap", "lime", "exact_shapley", "occlusion",
         "integrated_gradients"), ``target``, ``samples``, ``grid``, ``segments``, ``channels``, ``baseline``, ``seed``.
@@ -35,7 +37,7 @@ class ExplanationCalls(JobCalls):
             ValueError: as :meth:`~epochd.models.ModelCalls.predict`.
             EpochdError: the worker could not do it.
         """
-        response = self._transport.send("POST", _path(model), params=options, **question(inputs, image, audio))
+        response = self._transport.send("POST", _path(model), params=options, **_once(inputs, image, audio, csv))
         answer = self._transport.decoded(response)
         if response.status_code == 202:
             job = self.wait(answer["id"])
@@ -53,17 +55,24 @@ class ExplanationCalls(JobCalls):
         *,
         image: bytes | str | os.PathLike[str] | None = None,
         audio: bytes | str | os.PathLike[str] | None = None,
+        csv: bytes | str | os.PathLike[str] | None = None,
         media: str = "image/png",
         **options: Any,
     ) -> bytes:
         """The same as a picture: a heat map for a model of images (``image/png``), else ``image/svg+xml``."""
-        sent = question(inputs, image, audio)
-        sent["headers"] = {**sent.get("headers", {}), "Accept": media, "Prefer": f"wait={PICTURE_SECONDS}"}
+        sent = _once(inputs, image, audio, csv)
+        sent["headers"] |= {"Accept": media, "Prefer": f"wait={PICTURE_SECONDS}"}
         response = self._transport.send("POST", _path(model), params=options, **sent)
         if response.status_code == 202:
             job = self._transport.decoded(response)["id"]
             raise EpochdError(f"the picture was not ready within {PICTURE_SECONDS} s; job {job} goes on explaining")
         return response.content
+
+
+def _once(*given: Any) -> dict[str, Any]:
+    """How a sample is sent; however often the connection is lost on the way, a worker explains it once."""
+    sent = question(*given)
+    return {**sent, "headers": {**sent.get("headers", {}), "Idempotency-Key": uuid.uuid4().hex}}
 
 
 def _path(model: str) -> str:

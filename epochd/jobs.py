@@ -145,16 +145,25 @@ class JobCalls(Calls):
         Raises:
             EpochdError: the job has no such checkpoint.
         """
+        chosen = self.checkpoint(job_id, checkpoint)
+        where = f"/v1/jobs/{segment(job_id)}/checkpoints/{segment(chosen['id'])}/weights"
+        download.fetch(self._transport, where, chosen["weights_sha256"], Path(path), progress)
+        return chosen
+
+    def checkpoint(self, job_id: str, which: str = "best") -> Checkpoint:
+        """One checkpoint of a job: ``best``, ``last``, or by its id.
+
+        Raises:
+            EpochdError: the job has no such checkpoint.
+        """
         kept = list(self.checkpoints(job_id))
         for chosen in kept:
-            if chosen["id"] == checkpoint or (checkpoint in ("best", "last") and chosen[checkpoint]):  # type: ignore[literal-required]
-                where = f"/v1/jobs/{segment(job_id)}/checkpoints/{segment(chosen['id'])}/weights"
-                download.fetch(self._transport, where, chosen["weights_sha256"], Path(path), progress)
+            if chosen["id"] == which or (which in ("best", "last") and chosen[which]):  # type: ignore[literal-required]
                 return chosen
         if not kept:
             raise EpochdError(f"{job_id} has no checkpoint yet")
         known = ", ".join(f"{one['id']} (step {one['step']})" for one in kept)
-        raise EpochdError(f"{job_id} has no checkpoint {checkpoint!r}; there are: {known}")
+        raise EpochdError(f"{job_id} has no checkpoint {which!r}; there are: {known}")
 
     def _action(self, job_id: str, verb: str) -> Job:
         job: Job = self._transport.json("POST", f"/v1/jobs/{segment(job_id)}/{verb}", repeatable=True)

@@ -72,6 +72,7 @@ class ModelCalls(Calls):
         *,
         image: bytes | str | os.PathLike[str] | None = None,
         audio: bytes | str | os.PathLike[str] | None = None,
+        csv: bytes | str | os.PathLike[str] | None = None,
         top: int | None = None,
     ) -> Prediction:
         """Ask a model (``name``, ``name@alias`` or ``name:version``).
@@ -80,14 +81,15 @@ class ModelCalls(Calls):
             inputs: raw samples: nested lists in the data set's shape (pixels 0-255), or strings for a model of texts.
             image: instead of ``inputs``, one PNG, JPEG, BMP or WebP image: its bytes, or the path of a file.
             audio: instead of ``inputs``, one WAV, FLAC, OGG or MP3 recording: its bytes, or the path of a file.
+            csv: instead of ``inputs``, the rows of a series or table as CSV: the bytes, or the path of a file.
             top: keep only the ``top`` largest probabilities of each answer.
 
         Raises:
-            ValueError: not exactly one of ``inputs``, ``image`` and ``audio`` was given, ``inputs`` is one string and
-                no list, or the image or recording is of no known format.
+            ValueError: not exactly one of ``inputs``, ``image``, ``audio`` and ``csv`` was given, ``inputs`` is one
+                string and no list, or the image or recording is of no known format.
         """
         path = f"/v1/models/{quote(model, safe='@:')}:predict"
-        answer = self._transport.json("POST", path, params={"top": top}, **question(inputs, image, audio))
+        answer = self._transport.json("POST", path, params={"top": top}, **question(inputs, image, audio, csv))
         prediction: Prediction = answer
         return prediction
 
@@ -96,21 +98,22 @@ def question(
     inputs: Sequence[Any] | None,
     image: bytes | str | os.PathLike[str] | None,
     audio: bytes | str | os.PathLike[str] | None,
+    csv: bytes | str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """How samples are sent to a model: options of ``Transport.send``.
 
     Raises:
         ValueError: as :meth:`ModelCalls.predict`.
     """
-    if sum(given is not None for given in (inputs, image, audio)) != 1:
-        raise ValueError("give one of inputs, image and audio")
+    if sum(given is not None for given in (inputs, image, audio, csv)) != 1:
+        raise ValueError("give one of inputs, image, audio and csv")
     if isinstance(inputs, str):
         raise ValueError("inputs is a list of samples: put the text into a list")
-    file = image if image is not None else audio
+    file = next((one for one in (image, audio, csv) if one is not None), None)
     if file is None:
         return {"body": {"inputs": list(inputs or ())}, "repeatable": True}
     content = file if isinstance(file, bytes) else Path(file).read_bytes()
-    kind = image_type(content) if image is not None else audio_type(content)
+    kind = "text/csv" if csv is not None else image_type(content) if image is not None else audio_type(content)
     return {"content": content, "headers": {"Content-Type": kind}, "repeatable": True}
 
 

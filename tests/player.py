@@ -19,7 +19,7 @@ from core.tables import Dataset, Job, Worker
 from models.data.splits import Dataset as Data
 from models.data.splits import load
 from models.events import Finished
-from models.export import export
+from models.export import export, metadata
 from models.networks import Network, build
 from models.training import fit
 
@@ -56,6 +56,11 @@ class Player:
         with database.transaction() as session:
             self.worker = fleet.register(session, worker)
 
+    def beat(self) -> None:
+        """Stay online: who says nothing for 15 s is not, and tests may take that long."""
+        with self.database.transaction() as session:
+            fleet.seen(session, self.worker.id, "online")
+
     def claim(self) -> jobs.Claim:
         """The job at the head of the line."""
         with self.database.transaction() as session:
@@ -84,8 +89,9 @@ class Player:
             network.load_state_dict(trained.best.weights)
         contiguous = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         weights, _ = blobs.write(self.database, [save_tensors(contiguous, metadata={"format": "pt"})])
-        onnx, _ = blobs.write(self.database, [export(plan, network.state_dict())])
         preprocessing = trained.preprocessing if trained else self._preprocessing(request, dataset)
+        about = metadata(preprocessing, dataset.classes)
+        onnx, _ = blobs.write(self.database, [export(plan, network.state_dict(), about)])
         entry = jobs.CheckpointEntry(
             step=10, epoch=1, best=True, last=True, metrics={}, weights_sha256=weights, state_sha256=weights
         )

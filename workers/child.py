@@ -3,13 +3,16 @@
 It knows files and pipes only. Small reports go up the pipe as JSON; checkpoints go through files in the scratch folder.
 """
 
+import contextlib
 import ctypes
+import errno
 import faulthandler
 import importlib
 import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -19,7 +22,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-WORK = {"train": "training", "ingest": "ingest", "explain": "explanation", "predict": "prediction"}
+WORK = {
+    "train": "training",
+    "ingest": "ingest",
+    "explain": "explanation",
+    "predict": "prediction",
+    "evaluate": "evaluation",
+}
 
 
 class Control:
@@ -79,6 +88,7 @@ def _settle(output: Connection, name: str) -> ctypes.CDLL:
     """Make the forked process its own: output, signals, group, and the first victim when memory runs out."""
     Path("/proc/self/oom_score_adj").write_text("1000")
     os.setsid()
+    give_way(0)  # as its worker does
     os.dup2(output.fileno(), 1)
     os.dup2(output.fileno(), 2)
     output.close()
@@ -95,6 +105,27 @@ def _settle(output: Connection, name: str) -> ctypes.CDLL:
     return libc
 
 
+def give_way(niceness: int) -> None:
+    """Leave the processors to others, by so much more than now, for the rest of this process.
+
+    Where the kernel groups processes by session (sched(7), autogroup) a nice value counts within the own session alone,
+    and each child has one: then it is the session's that counts.
+    """
+    whole = os.nice(niceness)
+    if whole > 0:
+        with contextlib.suppress(OSError):  # no such kernel; or it is asked too often, of which nobody takes harm
+            Path("/proc/self/autogroup").write_text(str(whole))
+
+
+def _asked_for(text: str) -> str:
+    """What an allocator's own words say of the block that there was no room for: PyTorch's of a CPU and of a GPU."""
+    found = re.search(r"tried to allocate (\d+) bytes", text)
+    if found is not None:
+        return f" when it asked for {int(found[1]) / 2**20:,.0f} MiB more"
+    found = re.search(r"Tried to allocate ([\d.]+ [KMG]iB)", text)
+    return f" when it asked for {found[1]} more" if found is not None else ""
+
+
 def _explain(error: BaseException, kind: str) -> dict[str, Any]:
     """The error as the user sees it: a stable code, a sentence, and whether another attempt may help."""
     from core.errors import EpochdError
@@ -109,8 +140,10 @@ def _explain(error: BaseException, kind: str) -> dict[str, Any]:
         return {"code": "diverged", "message": text, "retryable": False, "detail": {"step": error.step}}
     if isinstance(error, RankFailed) and error.code is not None:
         return {"code": "crashed", "message": f"{text[0].upper()}{text[1:]}.", "retryable": True}
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
-        return {"code": "out_of_memory", "message": f"The {WORK[kind]} ran out of memory: {text}", "retryable": False}
+    full = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    if full or "out of memory" in text or "can't allocate memory" in text:
+        message = f"The {WORK[kind]} ran out of memory{_asked_for(text)}."
+        return {"code": "out_of_memory", "message": message, "retryable": False, "detail": {"reason": text}}
     if isinstance(error, ValueError | EpochdError):
         return {"code": "invalid_data", "message": text, "retryable": False}
     if isinstance(error, OSError):

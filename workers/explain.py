@@ -1,7 +1,6 @@
 """The job kind ``explain``: what its child process does. It holds torch; the worker resolves it by name."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from core.explain import Game, answer
 from core.specs import ExplainOptions, TrainSpec
 from models import checkpoint, networks
 from models.explain import integrated_gradients, outputs_of
-from workers.child import Control
+from workers.child import Control, give_way
 
 NICENESS = 10
 """It shares the processors with the trainings, and gives way to them."""
@@ -27,7 +26,7 @@ REPORT_SECONDS = 0.5
 
 def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> None:
     """Explain one sample, reporting how far it is and at last the same answer as the API gives by itself."""
-    os.nice(NICENESS)
+    give_way(NICENESS)
     torch.set_num_threads(task["threads"])
     preprocessing = Preprocessing.from_dict(task["preprocessing"])
     network = networks.build(

@@ -1,13 +1,12 @@
 """The job kind ``ingest``: what its child process does. Bytes from outside are parsed here, and nowhere else."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from core import ingest
 from core.specs import IngestOptions
-from workers.child import Control
+from workers.child import Control, give_way
 
 NICENESS = 10
 """It shares the processors with the trainings, and gives way to them."""
@@ -15,7 +14,7 @@ NICENESS = 10
 
 def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> None:
     """Make a dataset file of the uploads, reporting how far it is and what was found."""
-    os.nice(NICENESS)
+    give_way(NICENESS)
     scratch = Path(task["scratch"])
     output = scratch / "dataset.safetensors"
     made = ingest.ingest(
@@ -24,6 +23,7 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
         output,
         scratch=scratch,
         limit_bytes=task["limit_bytes"],
+        memory_bytes=task["memory_bytes"],
         source=task["source"],
         report=lambda stage, done, total: report(type="stage", stage=stage, done=done, total=total),
     )

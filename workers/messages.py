@@ -51,6 +51,11 @@ def changes(message: Message) -> dict[str, Any]:
     return {"stop_step": message["step"]} if message["type"] == "stop_step" else {}
 
 
+def training(job: Job) -> tuple[str, dict[str, Any]]:
+    """The id and the spec of the training whose weights a job ends with: its own, or that of a checkpoint."""
+    return (job.id, job.spec) if job.kind == "train" else (job.spec["job"], job.spec["trained"])
+
+
 def result(job: Job, message: Message, weights: str) -> dict[str, Any]:
     """What a training reached, as its job keeps it."""
     kept = ("task", "test", "validation", "best_step", "best_epoch", "stopped", "confusion_matrix", "per_class")

@@ -222,7 +222,7 @@ class Recorder:
         onnx = self._blob(message["onnx"]) if message["onnx"] else None
         metrics = {"validation": message["validation"], "test": message["test"]}
         best = {"step": message["best_step"], "epoch": message["best_epoch"]}
-        if self._best_step != best["step"]:
+        if self._claim.kind == "train" and self._best_step != best["step"]:
             kept = {"best": True, "last": False, "metrics": message["validation"], "state_sha256": None}
             self._keep(CheckpointEntry(**best, **kept, weights_sha256=weights))
 
@@ -231,9 +231,10 @@ class Recorder:
                 job = session.get_one(Job, self._claim.lease.job_id)
                 version = None
                 if job.model is not None:
-                    assert job.dataset_id is not None, "a training has a dataset"
+                    assert job.dataset_id is not None, "what is measured has a dataset"
+                    made_by, spec = messages.training(job)
                     version = NewVersion(
-                        job_id=job.id,
+                        job_id=made_by if session.get(Job, made_by) is not None else None,
                         dataset_id=job.dataset_id,
                         checkpoint_step=best["step"],
                         weights_sha256=weights,
@@ -242,7 +243,7 @@ class Recorder:
                         parameters=job.parameters,
                         preprocessing=message["preprocessing"],
                         metrics=metrics,
-                        spec=job.spec,
+                        spec=spec,
                     )
                 jobs.succeed(session, self._claim.lease, messages.result(job, message, weights), version)
 

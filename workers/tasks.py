@@ -11,9 +11,12 @@ from core.encode import Preprocessing
 from core.jobs import Claim, prediction
 from core.jobs.submit import sample_of
 from core.predictions import fit
-from core.specs import ExplainJob, IngestJob, PredictJob, TrainJob, TrainSpec
+from core.specs import EvaluateJob, ExplainJob, IngestJob, PredictJob, TrainJob, TrainSpec
 from core.tables import Dataset, Job
 from workers.runtime import Runtime
+
+COPIES = 3
+"""Of an upload on the disk while it is read, at most: what archives unpack to, the samples, the file made of them."""
 
 
 def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: float) -> dict[str, Any]:
@@ -21,7 +24,8 @@ def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: f
     if claim.kind == "train":
         own = _training(runtime, claim, scratch, device)
     else:
-        own = {"ingest": _ingest, "explain": _explain, "predict": _predict}[claim.kind](runtime, claim, scratch)
+        makers = {"ingest": _ingest, "explain": _explain, "predict": _predict, "evaluate": _evaluate}
+        own = makers[claim.kind](runtime, claim, scratch)
     return {
         "kind": claim.kind,
         "name": claim.lease.job_id[-12:],
@@ -45,7 +49,11 @@ def _training(runtime: Runtime, claim: Claim, scratch: Path, device: str) -> dic
             blobs.fetch(runtime.database, sha256, Path(resume[-1]))
     start = None
     if claim.start is not None:
-        start = {"weights": str(scratch / "start.safetensors"), "keep_head": claim.start.keep_head}
+        start = {
+            "weights": str(scratch / "start.safetensors"),
+            "keep_head": claim.start.keep_head,
+            "tokens": claim.start.tokens,
+        }
         blobs.fetch(runtime.database, claim.start.weights_sha256, scratch / "start.safetensors")
     request = TrainJob.model_validate(claim.spec)
     return {
@@ -79,7 +87,25 @@ def _ingest(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
         "uploads": uploads,
         "options": spec.options.model_dump(mode="json"),
         "source": spec.source,
-        "limit_bytes": fleet.slot_bytes(runtime.worker) // 2,
+        "limit_bytes": shutil.disk_usage(scratch).free // COPIES,
+        "memory_bytes": fleet.slot_bytes(runtime.worker) // 2,
+    }
+
+
+def _evaluate(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
+    assert claim.dataset_sha256 is not None, "a dataset on which a checkpoint is measured stays"
+    request = EvaluateJob.model_validate(claim.spec)
+    (file,) = claim.inputs
+    dataset, weights = scratch / "dataset.safetensors", scratch / "weights.safetensors"
+    runtime.cache.give(runtime.database, claim.dataset_sha256, dataset)
+    blobs.fetch(runtime.database, file.sha256, weights)
+    return {
+        "spec": TrainJob.model_validate(request.trained).training.model_dump(mode="json"),
+        "dataset": str(dataset),
+        "weights": str(weights),
+        "step": request.step,
+        "epoch": request.epoch,
+        "threads": claim.threads,
     }
 
 

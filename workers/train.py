@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from core.encode.text import Tokens
 from core.specs import TrainSpec
 from models import checkpoint, events, export, networks, training
 from models.data import splits
@@ -20,7 +21,9 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
     resume = checkpoint.load(*(Path(path) for path in task["resume"])) if task["resume"] else None
     start = None
     if task["start"] is not None:
-        start = training.Start(checkpoint.load_weights(Path(task["start"]["weights"])), task["start"]["keep_head"])
+        given = task["start"]
+        tokens = None if given["tokens"] is None else Tokens.from_dict(given["tokens"])
+        start = training.Start(checkpoint.load_weights(Path(given["weights"])), given["keep_head"], tokens)
     last = time.monotonic()
 
     def due() -> bool:
@@ -82,12 +85,12 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
             case events.Paused():
                 report(type="paused", step=event.step)
             case events.Finished():
-                report(type="finished", **_finish(event, dataset, scratch))
+                report(type="finished", **finish(event, dataset, scratch))
 
 
-def _finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str, Any]:
+def finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str, Any]:
     """Export the best weights, check the export, and say how the run ended."""
-    onnx, reason = _export(event)
+    onnx, reason = _export(event, dataset.manifest["classes"])
     path = scratch / "model.onnx"
     if onnx is not None:
         path.write_bytes(onnx)
@@ -117,12 +120,13 @@ def _finish(event: events.Finished, dataset: Dataset, scratch: Path) -> dict[str
     }
 
 
-def _export(event: events.Finished) -> tuple[bytes | None, str | None]:
+def _export(event: events.Finished, classes: list[str]) -> tuple[bytes | None, str | None]:
     """The ONNX file, or why there is none: a training is not lost because its export fails."""
     network = networks.build(event.plan)
     network.load_state_dict(event.best.weights)
     try:
-        onnx = export.export(event.plan, event.best.weights)
+        about = export.metadata(event.preprocessing, classes)
+        onnx = export.export(event.plan, event.best.weights, about)
     except ValueError as error:
         return None, str(error)
     reason = export.verify(onnx, network, event.plan)

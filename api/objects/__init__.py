@@ -12,17 +12,20 @@ from api.objects.catalog import (
     Foretold,
     Generation,
     Input,
+    Manifest,
     Model,
     ModelVersion,
     Prediction,
     Predictions,
     Sample,
     Served,
+    StoredFile,
 )
 from api.objects.estimates import Estimate
 from api.objects.explanations import Explanation, Player
 from api.objects.jobs import (
     Checkpoint,
+    Evaluate,
     Event,
     Explain,
     Failure,
@@ -46,6 +49,7 @@ __all__ = [
     "Dataset",
     "DatasetRef",
     "Estimate",
+    "Evaluate",
     "Event",
     "Explain",
     "Explanation",
@@ -59,6 +63,7 @@ __all__ = [
     "Key",
     "Kind",
     "Layer",
+    "Manifest",
     "Metrics",
     "Model",
     "ModelVersion",
@@ -74,6 +79,7 @@ __all__ = [
     "Served",
     "Session",
     "State",
+    "StoredFile",
     "WaitingFor",
     "Worker",
 ]

@@ -135,6 +135,40 @@ class ModelVersion(TypedDict):
     served: Served
 
 
+class StoredFile(TypedDict):
+    """A file that can be fetched."""
+
+    sha256: str
+    size_bytes: int
+
+
+class Manifest(TypedDict):
+    """What a model version is, for whoever runs its files elsewhere; the fields are those of the version.
+
+    ``onnx`` is null where the version is not ready, for ``reason``.
+    """
+
+    object: Literal["manifest"]
+    model: str
+    version: int
+    job: str | None
+    checkpoint_step: int
+    created_at: datetime
+    dataset: DatasetRef
+    task: Task
+    input: Input
+    preprocessing: dict[str, Any]
+    classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
+    parameters: int
+    metrics: dict[str, Any]
+    spec: dict[str, Any]
+    weights: StoredFile
+    onnx: StoredFile | None
+    reason: str | None
+
+
 class Alias(TypedDict):
     """A movable name for one version of a model."""
 

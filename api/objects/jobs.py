@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from api.objects.catalog import DatasetRef
 
-Kind = Literal["train", "ingest", "explain", "predict"]
+Kind = Literal["train", "ingest", "explain", "predict", "evaluate"]
 State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 
 
@@ -76,6 +76,14 @@ class Explain(TypedDict):
     options: dict[str, Any]
 
 
+class Evaluate(TypedDict):
+    """The checkpoint that an evaluation measures and makes a version of, and the training that made it."""
+
+    job: str
+    checkpoint: str
+    step: int
+
+
 class Predict(TypedDict):
     """Which version answers which rows of the dataset, and how they are written; ``model`` is ``name:version``.
 
@@ -94,9 +102,10 @@ class Job(TypedDict):
 
     What only a training has, from ``network`` to ``seed`` and from ``parameters`` to ``layers``, is null for other
     kinds. ``dataset`` is what a training reads or a prediction answers; an ingest has it once it has made it, and says
-    in ``ingest`` what was asked for, as ``explain`` and ``predict`` do of their kinds. ``fine_tune_from`` is the model
-    version that a training starts from, as ``name:version`` whatever the request named. ``replay_of`` is
-    the job that a replay trains again; the ``result.replay`` of one that succeeded compares the two.
+    in ``ingest`` what was asked for, as ``explain``, ``predict`` and ``evaluate`` do of their kinds; the result of an
+    evaluation is like a training's. ``fine_tune_from`` is the model version that a training starts from, as
+    ``name:version`` whatever the request named. ``replay_of`` is the job that a replay trains again; the
+    ``result.replay`` of one that succeeded compares the two.
     """
 
     id: str
@@ -111,6 +120,7 @@ class Job(TypedDict):
     dataset: DatasetRef | None
     ingest: Ingest | None
     explain: Explain | None
+    evaluate: Evaluate | None
     predict: Predict | None
     model: str | None
     model_version: int | None

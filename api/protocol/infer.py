@@ -1,10 +1,10 @@
 """``POST /v2/models/{name}/infer`` as a plain ASGI callable, on the runtime of ``:predict``."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from numpy.typing import NDArray
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -14,9 +14,10 @@ from starlette.types import Receive, Scope, Send
 from api.errors import answer
 from api.protocol import compression, metadata, request, response, samples
 from api.service import Service
+from api.serving.batching import Computed
 from api.serving.patience import Patience, wanted_seconds
-from api.serving.predict import SMALL_BYTES, body_of, require_finite
-from api.serving.versions import Loaded
+from api.serving.predict import LARGE_ANSWER, SMALL_BYTES, body_of, require_finite
+from api.serving.versions import Loaded, Version
 from core import log
 from core.errors import EpochdError, UnsupportedMedia
 
@@ -38,7 +39,6 @@ class Infer:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["epochd.route"] = VERSION_PATH if "version" in scope["path_params"] else PATH
         try:
             predict = self._service.predict
             with predict.at_work():
@@ -62,27 +62,26 @@ class Infer:
         loaded = await service.predict.versions.get(caller.tenant, asked)
         version = loaded.version
         metadata.require_answers(version)
-        with service.predict.served.counting(version, began) as counted:
-            made, counted.samples = await self._infer(loaded, headers, receive, patience)
+        predict = service.predict
+        with predict.served.counting(version, began) as counted, predict.at_its_work(loaded) as buffer:
+            data = await body_of(receive, buffer)
+            patience.watch(receive)
+            made, counted.samples = await self._infer(loaded, headers, data)
         return made
 
-    async def _infer(
-        self, loaded: Loaded, headers: Headers, receive: Receive, patience: Patience
-    ) -> tuple[Response, int]:
+    async def _infer(self, loaded: Loaded, headers: Headers, data: bytes) -> tuple[Response, int]:
         """The answer, and the number of samples it is about."""
         version, service = loaded.version, self._service
-        data = await body_of(receive)
-        patience.watch(receive)
         small = "content-encoding" not in headers and len(data) <= SMALL_BYTES
-        parsed = await _run(small, self._parse, data, headers)
+        parsed = await _run(loaded, small, self._parse, data, headers)
         chosen = response.wanted(parsed, version)
         light = small and not samples.are_files(parsed.inputs, version.preprocessing)
-        raw = await _run(light, samples.read, parsed.inputs, version.preprocessing)
+        raw = await _run(loaded, light, samples.read, parsed.inputs, version.preprocessing)
         computed = await loaded.batcher.run(raw)
-        require_finite(computed)
+        require_finite(computed[0])
         service.counters.predictions.inc(len(raw))
-        found = response.compute(version, raw, computed)
-        body, more = response.encode(parsed, version, found, chosen)
+        short = computed[0].size <= LARGE_ANSWER
+        body, more = await _run(loaded, short, _respond, parsed, version, raw, computed, chosen)
         return Response(body, headers={"cache-control": "no-store", **more}), len(raw)
 
     def _parse(self, data: bytes, headers: Headers) -> request.Request:
@@ -90,6 +89,12 @@ class Infer:
         return request.read(whole, headers.get(request.HEADER))
 
 
-async def _run(here: bool, work: Callable[..., T], *given: Any) -> T:
-    """The work's result; done in the event loop, or in a thread where it takes longer."""
-    return work(*given) if here else await asyncio.to_thread(work, *given)
+def _respond(
+    parsed: request.Request, version: Version, raw: NDArray[Any], computed: Computed, chosen: dict[str, bool]
+) -> tuple[bytes, dict[str, str]]:
+    return response.encode(parsed, version, response.compute(version, raw, computed), chosen)
+
+
+async def _run(loaded: Loaded, here: bool, work: Callable[..., T], *given: Any) -> T:
+    """The work's result; done in the event loop, or in a thread of the version where it takes longer."""
+    return work(*given) if here else await loaded.reading.run(work, *given)

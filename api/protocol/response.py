@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from api.protocol import metadata, tensors
 from api.protocol.request import HEADER, Request
+from api.serving.batching import Computed
 from api.serving.predict import require_finite
 from api.serving.versions import Version
 from core.errors import Invalid
-from core.explain.answer import softmax
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -29,8 +29,8 @@ def wanted(request: Request, version: Version) -> dict[str, bool]:
     return request.outputs or dict.fromkeys(known, request.binary)
 
 
-def compute(version: Version, samples: NDArray[Any], computed: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """Every output by name; ``computed`` is what the graph gave.
+def compute(version: Version, samples: NDArray[Any], computed: Computed) -> dict[str, NDArray[Any]]:
+    """Every output by name.
 
     Raises:
         Invalid: the numbers that it foretells are too large for FP32.
@@ -38,13 +38,14 @@ def compute(version: Version, samples: NDArray[Any], computed: NDArray[np.float3
     targets = version.preprocessing.targets
     if targets is not None:
         with np.errstate(over="ignore"):  # becomes infinite, and is refused
-            values = targets.restore(computed, samples).astype(np.float32)
+            values = targets.restore(computed[0], samples).astype(np.float32)
         require_finite(values)
         return {"values": values}
-    index = computed.argmax(1)
+    logits, probabilities = computed
+    index = logits.argmax(1)
     return {
-        "probabilities": softmax(computed).astype(np.float32),
-        "logits": computed,
+        "probabilities": probabilities.astype(np.float32),
+        "logits": logits,
         "class": np.array(version.classes, object)[index],
         "index": index.astype(np.int64),
     }

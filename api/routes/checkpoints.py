@@ -83,10 +83,5 @@ def _weights(
             )
         sha256, step = row.weights_sha256, row.step
         size = blobs.size(session, sha256)
-    return send_blob(
-        request,
-        database,
-        File(sha256, size, f"{job_id}-step-{step}.safetensors", "application/octet-stream"),
-        range_,
-        if_range,
-    )
+    file = File(sha256, size, f"{job_id}-step-{step}.safetensors", "application/octet-stream")
+    return send_blob(request, database, file, range_, if_range)

@@ -5,11 +5,13 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import ConfigDict
+from starlette.requests import ClientDisconnect
 
 from api import objects
 from api.answers import documented, json
 from api.deps import Caller, ServiceDep
-from api.explanations import USUAL_WAIT, by_worker, preferences
+from api.explanations import USUAL_WAIT, Asked, by_worker, preferences
+from api.once import IdempotencyKey
 from api.routes.jobs import LOCATION
 from api.serving import bodies, pictures
 from api.serving.document import BODY, OPERATION
@@ -43,6 +45,7 @@ ANSWER = documented(
     "conflict",
     "unsupported_media_type",
     "invalid_request",
+    "idempotency_mismatch",
     "overloaded",
     headers=APPLIED,
     description="The parts of the sample, and what each adds; or a picture of it, by Accept.",
@@ -66,8 +69,12 @@ async def explain(
     prefer: Annotated[
         str, Header(description="`respond-async` leaves it to a worker; `wait=N` waits for that up to N seconds.")
     ] = "",
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Explain what a version says of one sample: which parts speak for its answer, and which against it."""
+    """Explain what a version says of one sample: which parts speak for its answer, and which against it.
+
+    An Idempotency-Key keeps a repetition from making a second job; what is answered at once makes none.
+    """
     kind = bodies.media_type(request.headers.get("content-type", ""))
     loaded = await service.predict.versions.get(caller.tenant, reference)
     version = loaded.version
@@ -75,7 +82,7 @@ async def explain(
     if reads not in BASELINES:
         raise Conflict(f"a model that reads a {reads} gives no answer that could be explained part by part")
     data = await request.body()
-    sample = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
+    sample = await loaded.reading.run(bodies.read, kind, data, version.preprocessing)
     if len(sample) != 1:
         raise Invalid(f"one sample is explained at a time, and here are {len(sample):,}", "#/inputs")
     media = pictures.chosen(request.headers.get("accept", ""), reads)
@@ -83,13 +90,17 @@ async def explain(
     applied: dict[str, str] = {}
     if query.method != "integrated_gradients" and not later:
         question = Question(query.method, query.target, query.samples, query.parts, query.seed)
-        explanation = await service.explain.answer(loaded, sample, question)
+        try:
+            explanation = await service.explain.answer(loaded, sample, question, request.receive)
+        except ClientDisconnect:
+            return Response(status_code=204)  # which nobody reads
         service.counters.predictions.inc(explanation["samples"])
     else:
         options = ExplainOptions.model_validate(query.model_dump())
         await asyncio.to_thread(options.check, version.preprocessing, version.classes, sample)
         seconds = wait if wait is not None else 0 if later else USUAL_WAIT
-        job = await by_worker(service, caller.tenant, version, sample, options, seconds)
+        asked = Asked(reference, idempotency_key)
+        job = await by_worker(service, caller.tenant, version, sample, options, seconds, asked)
         followed = [*(["respond-async"] if later else []), *([f"wait={wait}"] if wait is not None else [])]
         applied = {"Preference-Applied": ", ".join(followed)} if followed else {}
         if job["status"] != "succeeded":

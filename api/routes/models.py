@@ -117,10 +117,19 @@ def get_version(
     request: Request, name: str, version: str, caller: Caller, service: ServiceDep, database: DatabaseDep
 ) -> Response:
     """One version of a model, with its preprocessing."""
-    if not (version.isascii() and version.isdigit() and len(version) < 10):
-        raise NotFound(f"model {name!r} has no version {version!r}: versions are numbers")
     with database.reading() as session:
-        row = models.find_version(session, caller.tenant, name, int(version))
+        row = models.find_version(session, caller.tenant, name, numbered(name, version))
         dataset = session.get_one(Dataset, row.dataset_id)
     shown = express.version(name, row, dataset, service.predict.served.of(row.model_id, row.version))
     return conditional(request, {**shown, "preprocessing": row.preprocessing})
+
+
+def numbered(name: str, version: str) -> int:
+    """The number of a version in a path.
+
+    Raises:
+        NotFound: it is none.
+    """
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise NotFound(f"model {name!r} has no version {version!r}: versions are numbers")
+    return int(version)

@@ -5,8 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +15,15 @@ from core.predictions import AT_ONCE
 INLINE_SECONDS = 0.002
 """A run that takes less is done in the event loop itself: a thread would cost more than it frees."""
 
-Compute = Callable[[NDArray[Any]], NDArray[np.float32]]
-"""Raw samples, [N, *shape] or an object array [N] of sequences of several lengths -> logits [N, classes]."""
+Computed = tuple[NDArray[Any], ...]
+"""Of N samples: logits float32 [N, classes], and what else is made of them for all samples together, [N, ...]."""
+Compute = Callable[[NDArray[Any]], Computed]
+"""Of raw samples, [N, *shape] or an object array [N] of sequences of several lengths."""
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     samples: NDArray[Any]
-    answer: asyncio.Future[NDArray[np.float32]]
+    answer: asyncio.Future[Computed]
 
 
 class Batcher:
@@ -36,8 +36,8 @@ class Batcher:
         self._planned = False
         self._seconds_a_unit: float | None = None
 
-    async def run(self, samples: NDArray[Any]) -> NDArray[np.float32]:
-        """Logits [N, classes] of raw samples, N >= 1."""
+    async def run(self, samples: NDArray[Any]) -> Computed:
+        """What is computed of raw samples, N >= 1."""
         loop = asyncio.get_running_loop()
         parts = [samples[first : first + AT_ONCE] for first in range(0, len(samples), AT_ONCE)]
         waiting = [_Waiting(part, loop.create_future()) for part in parts]
@@ -45,7 +45,8 @@ class Batcher:
         self._plan(loop)
         if len(waiting) == 1:
             return await waiting[0].answer
-        return np.concatenate(await asyncio.gather(*(one.answer for one in waiting)))
+        found = await asyncio.gather(*(one.answer for one in waiting))
+        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._planned and not self._running:
@@ -63,19 +64,17 @@ class Batcher:
             samples = batch[0].samples if len(batch) == 1 else np.concatenate([one.samples for one in batch])
             if self._seconds_a_unit is not None and self._seconds_a_unit * _units(samples) < INLINE_SECONDS:
                 try:
-                    logits = self._timed(samples)
+                    computed = self._timed(samples)
                 except Exception as error:  # whatever the runtime raises belongs to the requests
                     _fail(batch, error)
                 else:
-                    _answer(batch, logits)
+                    _answer(batch, computed)
             else:
                 self._running = True
                 future = loop.run_in_executor(self._executor, self._timed, samples)
                 future.add_done_callback(lambda done, batch=batch: self._finished(loop, batch, done))  # type: ignore[misc]
 
-    def _finished(
-        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], done: asyncio.Future[NDArray[np.float32]]
-    ) -> None:
+    def _finished(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], done: asyncio.Future[Computed]) -> None:
         self._running = False
         error = done.exception()
         if error is not None:
@@ -96,13 +95,13 @@ class Batcher:
                 count += len(one.samples)
         return batch
 
-    def _timed(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+    def _timed(self, samples: NDArray[Any]) -> Computed:
         began = time.perf_counter()
-        logits = self._compute(samples)
+        computed = self._compute(samples)
         took = (time.perf_counter() - began) / _units(samples)
         known = self._seconds_a_unit
         self._seconds_a_unit = took if known is None else 0.8 * known + 0.2 * took
-        return logits
+        return computed
 
 
 def _units(samples: NDArray[Any]) -> int:
@@ -110,12 +109,13 @@ def _units(samples: NDArray[Any]) -> int:
     return max(1, len(samples) * max(map(len, samples))) if samples.dtype == object else len(samples)
 
 
-def _answer(batch: list[_Waiting], logits: NDArray[np.float32]) -> None:
+def _answer(batch: list[_Waiting], computed: Computed) -> None:
     first = 0
     for one in batch:
+        end = first + len(one.samples)
         if not one.answer.done():
-            one.answer.set_result(logits[first : first + len(one.samples)])
-        first += len(one.samples)
+            one.answer.set_result(tuple(part[first:end] for part in computed))
+        first = end
 
 
 def _fail(batch: list[_Waiting], error: BaseException) -> None:

@@ -1,18 +1,22 @@
 """The bodies that ``:predict`` reads, checked against the model: JSON, CSV, raw tensors, and files."""
 
+import math
 import re
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from numpy.typing import NDArray
 
-from api.serving.numbers import CSV, RAW, from_bytes, from_csv
+from api.serving.numbers import CSV, RAW, from_bytes, from_csv, from_json
 from core.encode import Preprocessing, image
+from core.encode.preprocessing import LONGER
 from core.errors import Invalid, UnsupportedMedia
 
 IMAGES = ("image/png", "image/jpeg", "image/bmp", "image/webp")
 AUDIO = ("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg")
+FILES = frozenset((*IMAGES, *AUDIO))
 TEXT = "text/plain"
+MEDIA = frozenset(("application/json", TEXT, CSV, RAW, *FILES))
 MOST_INPUTS = 4096
 MOST_PROMPT = 65_536
 """Characters."""
@@ -28,6 +32,12 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
     recording's samples, or a text."""
 
     inputs: Annotated[list[Rows], msgspec.Meta(min_length=1, max_length=MOST_INPUTS)]
+
+
+class Texts(msgspec.Struct, forbid_unknown_fields=True):
+    """The same for a model of texts."""
+
+    inputs: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_INPUTS)]
 
 
 class PromptBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,6 +64,8 @@ _KINDS = {TEXT: ("text",), CSV: ("series",), RAW: ("image", "series"), **dict.fr
 """Of models that read such a body; all other files are images."""
 _B = TypeVar("_B")
 _DECODER = msgspec.json.Decoder(Body)
+_TEXTS_DECODER = msgspec.json.Decoder(Texts)
+LARGE_BYTES = 2**16
 _PROMPT_DECODER = msgspec.json.Decoder(PromptBody)
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 
@@ -65,7 +77,7 @@ def media_type(header: str) -> str:
         UnsupportedMedia: not one that is read here.
     """
     kind = header.partition(";")[0].strip().lower()
-    if kind not in ("application/json", TEXT, CSV, RAW, *IMAGES, *AUDIO):
+    if kind not in MEDIA:
         raise UnsupportedMedia(
             f"send application/json with {{'inputs': [...]}}, one image ({', '.join(IMAGES)}), one recording "
             f"({', '.join(AUDIO)}), one text ({TEXT}), numbers ({CSV}) or a raw tensor ({RAW}), not {kind[:64]!r}"
@@ -80,6 +92,8 @@ def read(kind: str, data: bytes, preprocessing: Preprocessing) -> NDArray[Any]:
         Invalid: the body is not that, or does not fit the model; points at the input.
         UnsupportedMedia: an image, a recording, a text or bare numbers for a model that reads none.
     """
+    if kind == "application/json" and len(data) > LARGE_BYTES:
+        _require_possible(data, preprocessing)
     if kind != "application/json":
         if preprocessing.kind not in _KINDS.get(kind, ("image",)):
             raise UnsupportedMedia(_READS[preprocessing.kind])
@@ -95,7 +109,25 @@ def read(kind: str, data: bytes, preprocessing: Preprocessing) -> NDArray[Any]:
             raise
         except ValueError as error:
             raise Invalid(str(error)) from None
-    return _samples(_decode(_DECODER, data).inputs, preprocessing)
+    if preprocessing.kind == "text":
+        return preprocessing.from_rows(_decode(_TEXTS_DECODER, data).inputs)
+    found = from_json(data, preprocessing, MOST_INPUTS)
+    return _samples(_decode(_DECODER, data).inputs, preprocessing) if found is None else found
+
+
+def _require_possible(data: bytes, preprocessing: Preprocessing) -> None:
+    """Refuse JSON with more values than the model reads at once, before any of them becomes a Python object.
+
+    Raises:
+        Invalid: it has.
+    """
+    if preprocessing.kind == "text":
+        found, most = data.count(b'"') - data.count(b'\\"'), 2 * MOST_INPUTS + 8
+    else:
+        one = math.prod(preprocessing.shape) * (LONGER if preprocessing.variable else 1)
+        found, most = data.count(b",") + data.count(b"["), 4 * MOST_INPUTS * one
+    if found > most:
+        raise Invalid(f"the body holds more values than {MOST_INPUTS:,} samples of this model have", "#/inputs")
 
 
 def read_prompt(kind: str, data: bytes) -> PromptBody:

@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from api import objects
+from api.serving.shares import Shares
+from api.serving.turns import Turns
 from api.serving.versions import Loaded
+from api.stream import until_gone
 from core.errors import Invalid, Overloaded
 from core.explain import Game, Method, Parts, answer, divide, explain
 
@@ -38,29 +43,43 @@ class Explain:
         self._seconds = seconds
         self._executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="explain")
         self._stopping = threading.Event()
+        self._shares, self._turns = Shares(MOST, "explanations"), Turns(AT_ONCE)
         self._under_way = 0
 
-    async def answer(self, loaded: Loaded, sample: NDArray[Any], question: Question) -> objects.Explanation:
+    async def answer(
+        self, loaded: Loaded, sample: NDArray[Any], question: Question, receive: Receive
+    ) -> objects.Explanation:
         """Explain what a version says of one raw sample, an array of length 1. For the event loop's thread.
 
         Raises:
             Invalid: the question does not suit the sample, or the explanation took too long.
             Overloaded: too many are under way.
+            ClientDisconnect: nobody waits for it any more.
         """
         if self._under_way >= MOST:
             raise Overloaded(f"{MOST} explanations are under way already; try again", retry_after=2)
         self._under_way += 1
+        gone = threading.Event()
+        watcher = asyncio.create_task(until_gone(receive))
+        watcher.add_done_callback(lambda _: gone.set())
         try:
             deadline = time.monotonic() + self._seconds
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._executor, self._explain, loaded, sample, question, deadline)
+            model_id = loaded.version.model_id
+            with self._shares.of(model_id):
+                async with self._turns.of(model_id):
+                    loop = asyncio.get_running_loop()
+                    given = loaded, sample, question, deadline, gone
+                    return await loop.run_in_executor(self._executor, self._explain, *given)
         finally:
+            watcher.cancel()
             self._under_way -= 1
 
     def _explain(
-        self, loaded: Loaded, sample: NDArray[Any], question: Question, deadline: float
+        self, loaded: Loaded, sample: NDArray[Any], question: Question, deadline: float, gone: threading.Event
     ) -> objects.Explanation:
         def check(done: int) -> None:
+            if gone.is_set():
+                raise ClientDisconnect
             if time.monotonic() > deadline or self._stopping.is_set():
                 raise self._late(question, preprocessing.kind, done)
 

@@ -1,6 +1,5 @@
 """``POST /v1/models/{reference}:predict`` as a plain ASGI callable: no framework between the socket and the model."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,22 +18,29 @@ from api import objects
 from api.auth import Access
 from api.errors import answer
 from api.metrics import Counters
+from api.pointers import unknown_parameter
 from api.serving import bodies
+from api.serving.batching import Computed
+from api.serving.buffers import Buffer, Buffers
 from api.serving.ledger import Ledger
 from api.serving.patience import Patience, wanted_seconds
 from api.serving.served import Served
+from api.serving.shares import Shares
 from api.serving.versions import Loaded, Version, Versions
 from api.serving.writing import Writing, wants_stream
 from api.watch import CatalogWatch
 from core import log
 from core.db import Database
 from core.errors import EpochdError, Invalid, Overloaded
-from core.explain.answer import softmax
 from core.predictions.answer import TOO_LARGE, not_finite, of_class, of_numbers
 
 PATH = "/v1/models/{reference}:predict"
 SMALL_BYTES = 64 * 1024
 """JSON and texts up to this size are read in the event loop; larger ones, images and recordings in a thread."""
+LARGE_ANSWER = 4096
+"""Numbers of an answer; one that has more is written in a thread."""
+BODIES = 8
+"""The bodies of all requests may take so many times what one may."""
 _ENCODER = msgspec.json.Encoder()
 _HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
@@ -54,18 +60,20 @@ class Predict:
         ledger: Ledger,
         *,
         max_in_flight: int,
+        max_body_bytes: int,
         most_seconds: float,
     ) -> None:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
         self._writing = Writing()
         self.versions = Versions(database, watch, self._executor, counters.batch.observe)
         self.served = Served(counters, ledger)
+        self.shares = Shares(max_in_flight)
+        self.buffers = Buffers(BODIES * max_body_bytes)
         self._access, self._counters, self._most = access, counters, max_in_flight
         self.most_seconds = most_seconds
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["epochd.route"] = PATH
         try:
             with self.at_work():
                 async with Patience(wanted_seconds(scope, self.most_seconds)) as patience:
@@ -99,14 +107,24 @@ class Predict:
             self._in_flight -= 1
             self._counters.in_flight.dec()
 
+    @contextmanager
+    def at_its_work(self, loaded: Loaded) -> Iterator[Buffer]:
+        """While a request of this version is at work; for its body.
+
+        Raises:
+            Overloaded: the model has its share of the predictions at work already.
+        """
+        with self.shares.of(loaded.version.model_id), Buffer(self.buffers) as buffer:
+            yield buffer
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send, patience: Patience) -> bytes | None:
         began, headers = time.perf_counter(), Headers(scope=scope)
         caller = self._access.principal(headers)
         top = _top(scope["query_string"])
         kind = bodies.media_type(headers.get("content-type", ""))
         loaded = await self.versions.get(caller.tenant, scope["path_params"]["reference"])
-        with self.served.counting(loaded.version, began) as asked:
-            data = await body_of(receive)
+        with self.served.counting(loaded.version, began) as asked, self.at_its_work(loaded) as buffer:
+            data = await body_of(receive, buffer)
             if loaded.version.preprocessing.kind == "corpus":
                 asked.samples = 1
                 prompt = bodies.read_prompt(kind, data)
@@ -114,25 +132,25 @@ class Predict:
                     patience.endless()
                 return await self._write(loaded, prompt, scope, receive, send)
             patience.watch(receive)
-            samples, logits = await self._compute(loaded, kind, data, top)
+            samples, computed = await self._compute(loaded, kind, data, top)
             asked.samples = len(samples)
-            return _ENCODER.encode(express(loaded.version, samples, logits, top))
+            if computed[0].size > LARGE_ANSWER:
+                return await loaded.reading.run(in_parts, loaded.version, samples, computed, top)
+            return _ENCODER.encode(express(loaded.version, samples, computed, top))
 
-    async def _compute(
-        self, loaded: Loaded, kind: str, data: bytes, top: int | None
-    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """The samples of a body and the network's outputs."""
+    async def _compute(self, loaded: Loaded, kind: str, data: bytes, top: int | None) -> tuple[NDArray[Any], Computed]:
+        """The samples of a body and what the network says of them."""
         version = loaded.version
         if top is not None and version.preprocessing.targets is not None:
             raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
-        if kind not in (*bodies.IMAGES, *bodies.AUDIO) and len(data) <= SMALL_BYTES:
+        if kind not in bodies.FILES and len(data) <= SMALL_BYTES:
             samples = bodies.read(kind, data, version.preprocessing)
         else:
-            samples = await asyncio.to_thread(bodies.read, kind, data, version.preprocessing)
-        logits = await loaded.batcher.run(samples)
-        require_finite(logits)
+            samples = await loaded.reading.run(bodies.read, kind, data, version.preprocessing)
+        computed = await loaded.batcher.run(samples)
+        require_finite(computed[0])
         self._counters.predictions.inc(len(samples))
-        return samples, logits
+        return samples, computed
 
     async def _write(
         self, loaded: Loaded, body: bodies.PromptBody, scope: Scope, receive: Receive, send: Send
@@ -155,18 +173,19 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
     return b"content-length", str(len(body)).encode()
 
 
-async def body_of(receive: Receive) -> bytes:
+async def body_of(receive: Receive, buffer: Buffer) -> bytes:
     """All of a request's body.
 
     Raises:
         ClientDisconnect: the client has gone.
+        Overloaded: there is no memory for it now.
     """
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         return bytes(message.get("body", b""))
     parts = []
     while message["type"] == "http.request":
-        parts.append(message.get("body", b""))
+        parts.append(buffer.add(message.get("body", b"")))
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
@@ -176,7 +195,10 @@ async def body_of(receive: Receive) -> bytes:
 def _top(query: bytes) -> int | None:
     if not query:
         return None
-    given = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("top")
+    asked = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    if (unknown := next((name for name in asked if name != "top"), None)) is not None:
+        raise unknown_parameter(unknown, ["top"])
+    given = asked.get("top")
     if given is None:
         return None
     if not (given[-1].isascii() and given[-1].isdigit() and 1 <= int(given[-1][:10]) <= 1000):
@@ -184,21 +206,32 @@ def _top(query: bytes) -> int | None:
     return int(given[-1])
 
 
-def express(
-    version: Version, samples: NDArray[Any], outputs: NDArray[np.float32], top: int | None
-) -> objects.Predictions:
+def express(version: Version, samples: NDArray[Any], computed: Computed, top: int | None) -> objects.Predictions:
     """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
     targets = version.preprocessing.targets
     if targets is None:
-        predictions: Any = [of_class(version.classes, row, top) for row in softmax(outputs)]
+        rows = zip(computed[1].argmax(1).tolist(), computed[1].tolist(), strict=True)
+        predictions: Any = [of_class(version.classes, index, row, top) for index, row in rows]
     else:
-        predictions = [{"values": of_numbers(targets.names, row)} for row in targets.restore(outputs, samples)]
+        restored = targets.restore(computed[0], samples)
+        predictions = [{"values": of_numbers(targets.names, row)} for row in restored]
     return {
         "object": "prediction",
         "model": version.model,
         "model_version": version.number,
         "predictions": predictions,
     }
+
+
+def in_parts(version: Version, samples: NDArray[Any], computed: Computed, top: int | None) -> bytes:
+    """The same as JSON, made some samples at a time: the event loop goes on between them."""
+    step, pieces = max(1, LARGE_ANSWER * len(samples) // computed[0].size), []
+    for first in range(0, len(samples), step):
+        cut = slice(first, first + step)
+        part = express(version, samples[cut], tuple(one[cut] for one in computed), top)
+        pieces.append(_ENCODER.encode(part["predictions"])[1:-1])
+    around = _ENCODER.encode({**part, "predictions": []})
+    return around[:-2] + b",".join(pieces) + around[-2:]
 
 
 def require_finite(outputs: NDArray[np.floating[Any]]) -> None:

@@ -12,13 +12,15 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from api.errors import AWAY
-from api.serving.batching import Batcher
+from api.serving.batching import Batcher, Computed
+from api.serving.reading import Reading
 from api.watch import CatalogWatch
 from core import blobs
 from core.catalog import models
 from core.db import Database
 from core.encode import Preprocessing
 from core.errors import Conflict
+from core.explain.answer import softmax
 from core.tables import Dataset
 
 CACHE_BYTES = 512 * 2**20
@@ -49,12 +51,21 @@ class Loaded:
         self.session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.version = version
         self.size = SESSION_BYTES + round(2.2 * len(graph))
-        self.batcher = Batcher(self.compute, executor, observe)
+        self.batcher = Batcher(self.answer, executor, observe)
+        self.reading = Reading()
 
     def compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """Raw samples as ``Preprocessing.from_rows`` gives them -> logits float32 [N, classes]. For any thread."""
         logits: NDArray[np.float32] = self.session.run(["logits"], self.version.preprocessing.feed(samples))[0]
         return logits
+
+    def answer(self, samples: NDArray[Any]) -> Computed:
+        """The same, and where classes are told apart their probabilities float64 [N, classes]."""
+        logits = self.compute(samples)
+        if self.version.preprocessing.targets is not None:
+            return (logits,)
+        with np.errstate(invalid="ignore"):  # infinite logits have none; whoever answers refuses them
+            return logits, softmax(logits)
 
 
 class Versions:

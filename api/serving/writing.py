@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any
@@ -17,11 +17,13 @@ from api import objects
 from api.errors import answer
 from api.serving.bodies import MOST_SEED, PromptBody
 from api.serving.generation import Prompt, Written, write
+from api.serving.turns import Turns
 from api.serving.versions import Loaded
 from api.stream import PING, PING_SECONDS, sse, until_gone
 from core import log
 from core.sampling import Sampling
 
+AT_ONCE = 2
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
@@ -34,7 +36,8 @@ class Writing:
 
     def __init__(self) -> None:
         # not the threads of the predictions: a text may take seconds
-        self._executor = ThreadPoolExecutor(2, thread_name_prefix="write")
+        self._executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="write")
+        self._turns = Turns(AT_ONCE)
 
     def close(self) -> None:
         """End the threads."""
@@ -95,7 +98,7 @@ class Writing:
 
         watcher = asyncio.create_task(until_gone(receive))
         watcher.add_done_callback(lambda _: queue.put_nowait(ClientDisconnect()))
-        working = loop.run_in_executor(self._executor, work)
+        working = asyncio.create_task(self._in_turn(loaded.version.model_id, work))
         try:
             while True:
                 try:
@@ -112,6 +115,10 @@ class Writing:
             gone.set()
             watcher.cancel()
             working.cancel()  # if no thread has begun it
+
+    async def _in_turn(self, model_id: str, work: Callable[[], None]) -> None:
+        async with self._turns.of(model_id):
+            await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
 def wants_stream(headers: Headers) -> bool:

@@ -22,9 +22,12 @@ REFERENCE = re.compile(
 
 @dataclass(frozen=True)
 class NewVersion:
-    """A version whose blobs are stored already. ``onnx_sha256`` null: not ready, for ``reason``."""
+    """A version whose blobs are stored already. ``onnx_sha256`` null: not ready, for ``reason``.
 
-    job_id: str
+    ``job_id`` is the training that made its checkpoint; null when that was deleted.
+    """
+
+    job_id: str | None
     dataset_id: str
     checkpoint_step: int
     weights_sha256: str

@@ -129,6 +129,8 @@ def from_rows(rows: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     One-channel images may leave the innermost lists out. Fractions are rounded. ValueError says what is wrong.
     """
     values = stack(rows, shape, "height, width, channels")
+    if values.dtype == np.uint8:
+        return values.copy()
     # written so that NaN fails too
     if values.size and not (values.min() >= 0 and values.max() <= 255):
         raise ValueError("pixels must be numbers from 0 to 255")

@@ -15,7 +15,7 @@ from core.jobs.prediction import Part, add_part
 from core.jobs.record import CheckpointEntry, checkpoint, record
 from core.jobs.replay import replay
 from core.jobs.requests import cancel, delete, pause, resume
-from core.jobs.short import submit_explain, submit_ingest
+from core.jobs.short import submit_evaluate, submit_explain, submit_ingest
 from core.jobs.submit import Accepted, Intake, submit
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "requeue_expired",
     "resume",
     "submit",
+    "submit_evaluate",
     "submit_explain",
     "submit_ingest",
     "succeed",

@@ -56,6 +56,8 @@ def succeed(session: Session, lease: Lease, result: dict[str, Any], version: New
         result = {**result, "replay": found}
         append(session, job, told(found))
     job.result = result
+    if job.kind != "train":
+        job.progress = None
     _leave(session, job, "succeeded", Event("succeeded", "The job succeeded.", {"test": result.get("test")}))
     return job.model_version
 

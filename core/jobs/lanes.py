@@ -9,7 +9,7 @@ from typing import Literal
 from core.tables import Worker
 
 Lane = Literal["long", "short"]
-LANES: dict[Lane, tuple[str, ...]] = {"long": ("train", "predict"), "short": ("ingest", "explain")}
+LANES: dict[Lane, tuple[str, ...]] = {"long": ("train", "predict"), "short": ("ingest", "explain", "evaluate")}
 """The kinds of job that stand in each line."""
 
 

@@ -46,10 +46,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Start:
-    """The weights that a fine-tuning starts from. ``keep_head``: its classes or targets are those of their training."""
+    """The weights that a fine-tuning starts from. ``keep_head``: its classes or targets are those of their training.
+
+    ``tokens``: how the texts of their training became ids, as the version's preprocessing has it; else null.
+    """
 
     weights_sha256: str
     keep_head: bool
+    tokens: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Claim:
     """All that a worker needs to run one attempt.
 
     ``resume`` is the checkpoint to go on from, if there is one, and ``parts`` is what a prediction has answered. A
-    training and a prediction have a dataset, an ingest has ``inputs``.
+    training and a prediction have a dataset, an ingest has ``inputs``, an evaluation both.
     ``in_memory_bytes``: what the job needs to hold its whole dataset in memory; with less its samples stay on disk.
     """
 
@@ -121,7 +125,7 @@ def claim(
         epoch = {"epoch": resume.epoch if resume else 0} if job.kind == "train" else {}
         job.progress = {**job.progress, "step": step, **epoch}
     append(session, job, *entries)
-    dataset = session.get(Dataset, job.dataset_id) if job.kind in ("train", "predict") else None
+    dataset = session.get(Dataset, job.dataset_id) if job.kind in ("train", "predict", "evaluate") else None
     uploaded = select(JobInput).where(JobInput.job_id == job.id).order_by(JobInput.position)
     return Claim(
         lease=Lease(job.id, job.attempt),
@@ -151,7 +155,7 @@ def _in_memory(job: Job, dataset: Dataset | None, threads: int) -> int:
     if dataset is None or job.kind != "train":
         return job.memory_bytes
     request = TrainJob.model_validate(job.spec)
-    return needs.memory(request, dataset, make_plan(request, dataset), threads).total_bytes
+    return needs.memory(request, dataset, make_plan(request, dataset, job.vocabulary), threads).total_bytes
 
 
 def _start(session: Session, job: Job) -> Start | None:
@@ -162,7 +166,7 @@ def _start(session: Session, job: Job) -> Start | None:
     _, version = refer(session, job.tenant, reference)
     before, now_read = (session.get_one(Dataset, one) for one in (version.dataset_id, job.dataset_id))
     learnt = [(one.task, one.classes, one.targets) for one in (before, now_read)]
-    return Start(version.weights_sha256, learnt[0] == learnt[1])
+    return Start(version.weights_sha256, learnt[0] == learnt[1], version.preprocessing.get("tokens"))
 
 
 def _claimed(worker: Worker, kind: str, step: int | None) -> Event:

@@ -8,8 +8,8 @@ from core import blobs, ids
 from core.db import now
 from core.jobs.events import Event, append
 from core.jobs.lease import Input
-from core.specs import ExplainJob, IngestJob
-from core.tables import Job, JobInput
+from core.specs import EvaluateJob, ExplainJob, IngestJob
+from core.tables import Checkpoint, Job, JobInput
 
 MAX_ATTEMPTS = 3
 MEMORY_BYTES = 256 * 2**20
@@ -28,8 +28,31 @@ def submit_explain(session: Session, tenant: str, request: ExplainJob, sample: I
     return _submit(session, tenant, request, [sample], Event("queued", "The explanation was accepted.", data))
 
 
+def submit_evaluate(session: Session, training: Job, checkpoint: Checkpoint, model: str) -> Job:
+    """Put into the short line that a training's checkpoint becomes the next version of a model.
+
+    Raises:
+        NotFound: the checkpoint was replaced at this very moment.
+    """
+    request = EvaluateJob(
+        model=model,
+        job=training.id,
+        checkpoint=checkpoint.id,
+        step=checkpoint.step,
+        epoch=checkpoint.epoch,
+        trained=training.spec,
+    )
+    weights = Input("weights.safetensors", blobs.size(session, checkpoint.weights_sha256), checkpoint.weights_sha256)
+    data = {"model": model, "job": training.id, "step": checkpoint.step}
+    event = Event("queued", f"The checkpoint at step {checkpoint.step} was accepted.", data)
+    job = _submit(session, training.tenant, request, [weights], event)
+    job.model, job.dataset_id, job.vocabulary = model, training.dataset_id, training.vocabulary
+    job.parameters, job.memory_bytes = training.parameters, training.memory_bytes
+    return job
+
+
 def _submit(
-    session: Session, tenant: str, request: IngestJob | ExplainJob, inputs: Sequence[Input], event: Event
+    session: Session, tenant: str, request: IngestJob | ExplainJob | EvaluateJob, inputs: Sequence[Input], event: Event
 ) -> Job:
     at = now(session)
     job = Job(

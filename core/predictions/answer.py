@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 TOO_LARGE = "its numbers are too large for this model: the answer would be no finite number"
 
 
-def of_class(classes: Sequence[str], row: NDArray[np.float64], top: int | None) -> dict[str, Any]:
-    """The likeliest class of probabilities [classes], and those of all classes, or of the ``top`` largest."""
-    index, values = int(row.argmax()), row.tolist()
+def of_class(classes: Sequence[str], index: int, values: list[float], top: int | None) -> dict[str, Any]:
+    """The likeliest class, whose ``index`` is known, and the probabilities of all classes, or the ``top`` largest."""
     shown: Any = zip(classes, values, strict=True)
     if top is not None:
-        shown = ((classes[one], values[one]) for one in likeliest(row, top))
+        shown = ((classes[one], values[one]) for one in likeliest(np.array(values), top))
     return {"class": classes[index], "index": index, "probability": values[index], "probabilities": dict(shown)}
 
 
@@ -31,5 +30,5 @@ def of_numbers(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, A
 
 def not_finite(outputs: NDArray[np.floating[Any]]) -> int | None:
     """The first of these outputs [N, ...] that has a number that is none; null if all are finite."""
-    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(1)
-    return None if finite.all() else int(finite.argmin())
+    finite = np.isfinite(outputs)
+    return None if finite.all() else int(finite.reshape(len(outputs), -1).all(1).argmin())

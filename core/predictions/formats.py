@@ -69,7 +69,7 @@ class Jsonl(Format):
 
     def _answer(self, values: NDArray[np.float64]) -> dict[str, Any]:
         if self.layout.classifies:
-            return answer.of_class(self.layout.classes, values, self.layout.top)
+            return answer.of_class(self.layout.classes, int(values.argmax()), values.tolist(), self.layout.top)
         return {"values": answer.of_numbers(self.layout.classes, values)}
 
 

@@ -20,6 +20,7 @@ from core.specs.base import (
     Spec,
     Task,
 )
+from core.specs.evaluate import EvaluateJob
 from core.specs.explain import ExplainJob, ExplainOptions
 from core.specs.ingest import IngestJob, IngestOptions
 from core.specs.jobs import TrainJob
@@ -41,6 +42,7 @@ __all__ = [
     "DatasetRef",
     "Device",
     "EarlyStopping",
+    "EvaluateJob",
     "ExplainJob",
     "ExplainOptions",
     "Hyperparameters",

@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 ENDED = ("succeeded", "failed", "cancelled")
-KINDS = ("train", "ingest", "explain", "predict")
+KINDS = ("train", "ingest", "explain", "predict", "evaluate")
 DATASET_KINDS = ("image", "series", "text", "audio", "corpus")
 TASKS = ("classification", "regression", "forecast", "language")
 

@@ -27,8 +27,8 @@ def _predict(
         str,
         typer.Argument(
             metavar="FILE",
-            help="An image (PNG, JPEG, BMP, WebP), a recording (.wav, .flac, .ogg, .mp3), a text (.txt), or JSON: "
-            "a list of samples; - reads JSON.",
+            help="An image (PNG, JPEG, BMP, WebP), a recording (.wav, .flac, .ogg, .mp3), a text (.txt), rows of "
+            "numbers (.csv), or JSON: a list of samples; - reads JSON.",
             show_default=False,
         ),
     ] = "",
@@ -68,7 +68,7 @@ def _predict(
 
 
 def sample(file: str) -> dict[str, Any]:
-    """What a file holds, as the client's calls take it: inputs, image or audio."""
+    """What a file holds, as the client's calls take it: inputs, image, audio or csv."""
     if file == "-" or file.endswith(".json"):
         rows = read_json(file)
         rows = rows.get("inputs") if isinstance(rows, dict) else rows
@@ -77,6 +77,8 @@ def sample(file: str) -> dict[str, Any]:
         return {"inputs": rows}
     if file.endswith(".txt"):
         return {"inputs": [Path(file).read_text(encoding="utf-8")]}
+    if file.endswith(".csv"):
+        return {"csv": Path(file)}
     return {"audio" if file.lower().endswith(RECORDINGS) else "image": Path(file)}
 
 

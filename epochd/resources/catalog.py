@@ -82,6 +82,35 @@ class ModelVersion(TypedDict):
     spec: dict[str, Any]
 
 
+class StoredFile(TypedDict):
+    sha256: str
+    size_bytes: int
+
+
+class Manifest(TypedDict):
+    """What a model version is; ``onnx`` is null where it is not ready, for ``reason``."""
+
+    object: Literal["manifest"]
+    model: str
+    version: int
+    job: str | None
+    checkpoint_step: int
+    created_at: str
+    dataset: DatasetRef
+    task: str
+    input: dict[str, Any]
+    preprocessing: dict[str, Any]
+    classes: list[str]
+    columns: list[str] | None
+    targets: list[str] | None
+    parameters: int
+    metrics: dict[str, Any]
+    spec: dict[str, Any]
+    weights: StoredFile
+    onnx: StoredFile | None
+    reason: str | None
+
+
 class Alias(TypedDict):
     object: Literal["alias"]
     model: str

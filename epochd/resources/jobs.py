@@ -68,6 +68,14 @@ class Explain(TypedDict):
     options: dict[str, Any]
 
 
+class Evaluate(TypedDict):
+    """The checkpoint that becomes a version, and the training that made it; the job's result is like a training's."""
+
+    job: str
+    checkpoint: str
+    step: int
+
+
 class Predict(TypedDict):
     """Which version (``name:version``) answers which rows of the job's dataset, and how they are written."""
 
@@ -117,6 +125,7 @@ class Job(TypedDict):
     dataset: DatasetRef | None
     ingest: Ingest | None
     explain: Explain | None
+    evaluate: Evaluate | None
     predict: Predict | None
     model: str | None
     model_version: int | None

@@ -1,4 +1,4 @@
-"""Data sets are answered by jobs of the kind predict, whose answers are stored part by part."""
+"""Data sets are answered by jobs of the kind predict, part by part; those of the kind evaluate make versions."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,10 @@ depends_on = None
 JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-KIND = ("kind IN ('train', 'ingest', 'explain')", "kind IN ('train', 'ingest', 'explain', 'predict')")
+KIND = (
+    "kind IN ('train', 'ingest', 'explain')",
+    "kind IN ('train', 'ingest', 'explain', 'predict', 'evaluate')",
+)
 DATASET = ("kind <> 'train' OR dataset_id IS NOT NULL", "kind NOT IN ('train', 'predict') OR dataset_id IS NOT NULL")
 
 
@@ -38,7 +41,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("job_outputs")
-    op.execute("DELETE FROM jobs WHERE kind = 'predict'")
+    op.execute("DELETE FROM jobs WHERE kind IN ('predict', 'evaluate')")
     _constrain(1, 0)
 
 

@@ -29,8 +29,11 @@ _MOST_BYTES = 2**31 - 2**24
 """A protobuf message ends at 2 GiB; the rest is for names and nodes."""
 
 
-def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
-    """The ONNX file of a network; ``state_dict`` as ``build(plan)`` has it. ValueError: too large for one file."""
+def export(plan: Plan, state_dict: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The ONNX file of a network; ``state_dict`` as ``build(plan)`` has it. ValueError: too large for one file.
+
+    ``metadata`` goes into the file's own, for whoever has nothing but the file.
+    """
     if plan.parameters * BYTES > _MOST_BYTES:
         raise ValueError(f"an ONNX file holds at most 2 GB and this network has {plan.parameters:,} parameters")
     writer = Writer({name: np.ascontiguousarray(value.numpy(force=True)) for name, value in state_dict.items()})
@@ -58,6 +61,7 @@ def export(plan: Plan, state_dict: Mapping[str, Tensor]) -> bytes:
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION, producer_name="epochd"
     )
+    helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString(deterministic=True)
     return content

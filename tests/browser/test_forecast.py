@@ -1,5 +1,6 @@
 """A forecast in the dashboard: its table, its errors and pictures, and how its model is asked."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,16 @@ def test_a_forecast_is_drawn_and_compared(visit: Any, system: Any) -> None:
     expect(page.get_by_text("accuracy")).to_have_count(0)
 
     page = visit.to("playground?model=plant")
-    asked = page.get_by_role("region", name="How to ask", exact=True)
-    expect(asked).to_contain_text("foretells load for the next 6 rows")
-    expect(asked).to_contain_text("/v1/models/plant:predict")
+    rows_asked = page.get_by_role("textbox", name="24 rows or more, one a line: load, heat")
+    answer = page.get_by_role("region", name="Answer", exact=True)
+    rows_asked.fill("load,heat\n1,2")
+    expect(page.get_by_text("These are 1 of 24 rows.")).to_be_visible()
+    rows_asked.fill("\n".join(rows[-30:]))  # more than are read, with the column that says when
+    foretold = answer.get_by_role("region", name="Forecast of load")
+    body = {"inputs": [[[float(f"{load[hour]:.3f}"), float(f"{heat[hour]:.3f}")] for hour in time[-24:]]]}
+    values = system.http.post("/v1/models/plant:predict", json=body).json()["predictions"][0]["values"]["load"]
+    expect(foretold.get_by_role("img")).to_have_count(1)
+    said = [float(number) for number in (foretold.get_by_role("status").text_content() or "").split(", ")]
+    assert np.abs(np.array(said) - values).max() < 1
+    page.get_by_role("button", name="Real rows").click()
+    expect(foretold.locator('polyline[data-run="truth"]')).to_have_attribute("points", re.compile(r"(\S+ ){6}\S+"))

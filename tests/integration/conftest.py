@@ -15,6 +15,7 @@ from stack import free_port, until
 
 from api.__main__ import GRACE_SECONDS, Server
 from api.app import create_app
+from api.joined import JoinedProtocol
 from api.service import Service
 from core.catalog import datasets
 from core.db import Database
@@ -51,7 +52,12 @@ def serve(settings: Settings) -> Iterator[tuple[str, Service]]:
 
     app = create_app(settings)
     config = uvicorn.Config(
-        app, host=settings.host, port=settings.port, log_config=None, timeout_graceful_shutdown=GRACE_SECONDS
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        http=JoinedProtocol,
     )
     server = Server(config, app.service)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -71,6 +71,32 @@ def test_who_does_not_wait_is_given_a_job(service: Stack, digit: list[list[int]]
     assert service.http.delete(f"/v1/jobs/{job['id']}").status_code == 204
 
 
+def test_an_idempotency_key_makes_one_explanation(service: Stack, digit: list[list[int]]) -> None:
+    """Also where the alias that was asked for has moved meanwhile; another question is refused."""
+    alias = "/v1/models/moving/aliases/canary"
+    spec = {"dataset": "digits", "model": "moving", "network": CNN, "hyperparameters": {"steps": 1}}
+    for version in (1, 2):
+        assert service.ended(service.submit(spec))["model_version"] == version
+    assert service.http.put(alias, json={"version": 1}).status_code == 201
+
+    def ask(prefer: str, **query: Any) -> Any:
+        headers = {"Prefer": prefer, "Idempotency-Key": "explain-once"}
+        query = {"method": "integrated_gradients", **query}
+        return service.http.post(
+            "/v1/models/moving@canary:explain", json={"inputs": [digit]}, params=query, headers=headers, timeout=90
+        )
+
+    first = ask("respond-async")
+    assert first.status_code == 202
+    moved = service.http.put(alias, json={"version": 2}, headers={"If-Match": "*"})
+    assert moved.status_code == 200
+    again = ask("respond-async, wait=60")
+    assert (again.status_code, again.json()["model_version"]) == (200, 1)
+    assert again.json() == service.ended(first.json()["id"])["result"]
+    refused = ask("respond-async", target="3")
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_mismatch")
+
+
 def test_a_picture_that_a_worker_explained(service: Stack, digit: list[list[int]]) -> None:
     answer = service.http.post(
         "/v1/models/digits:explain?method=integrated_gradients",

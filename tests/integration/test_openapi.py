@@ -62,6 +62,11 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "415",
 include-name = ["POST /v2/models/{{name}}/infer", "POST /v2/models/{{name}}/versions/{{version}}/infer"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409"]
 
+# A checkpoint must be there; a key may have been used for another one.
+[[operations]]
+include-name = "POST /v1/models/{{name}}/versions"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "422"]
+
 # Height and width go together, and a pattern names its label; the job of an Idempotency-Key may be deleted.
 [[operations]]
 include-name = ["POST /v1/datasets", "PUT /v1/datasets/{{dataset}}"]
@@ -71,6 +76,10 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "422"]
 [[operations]]
 include-name = ["POST /v1/jobs/{{job_id}}/replay", "POST /v1/models/{{name}}/aliases/{{alias}}/rollback"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
+
+[[operations]]
+include-name = "POST /v1/keys"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 
 # Only a version that is named, and that nothing was made from, is deleted.
 [[operations]]

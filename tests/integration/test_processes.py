@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -83,8 +84,13 @@ def test_processes_share_connections_counts_and_an_early_end(many: Many) -> None
     for _ in range(3):
         assert even(loop.run(sixteen()))
         until(lambda: many.connections() == [0, 0], "the connections to be closed")
+    for _ in range(8):
+        with socket.create_connection(("127.0.0.1", int(many.url.rpartition(":")[2])), timeout=20) as client:
+            client.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            head, _, body = client.recv(65536).partition(b"\r\n\r\n")  # both in the first packet
+            assert len(body) == int(head.partition(b"content-length: ")[2].split()[0]), (head, body)
     text = httpx.get(f"{many.url}/metrics").text
-    assert 'epochd_http_requests_total{method="GET",route="/livez",status="200"} 144.0' in text
+    assert 'epochd_http_requests_total{method="GET",route="/livez",status="200"} 152.0' in text
     assert "epochd_predictions_in_flight 0.0" in text
 
     first, _ = many.process.children()

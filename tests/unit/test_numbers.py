@@ -1,8 +1,9 @@
-"""Samples as CSV and as bare bytes."""
+"""Samples as rows of JSON, as CSV and as bare bytes."""
 
 import io
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -14,6 +15,7 @@ from core.encode import Preprocessing
 from core.encode.audio import Frames
 from core.errors import Invalid, UnsupportedMedia
 
+JSON = "application/json"
 RANDOM = np.random.default_rng(7)
 WINDOW = RANDOM.normal(size=(6, 3)).astype(np.float32)
 IMAGES = RANDOM.integers(0, 256, (2, 4, 5, 3), np.uint8)
@@ -113,3 +115,67 @@ def test_files_that_are_none_cost_nothing() -> None:
             bodies.read("audio/wav", whole.getvalue()[:cut], spoken)
     with pytest.raises(UnsupportedMedia, match="this model reads recordings"):
         bodies.read(RAW, bytes(16_000), spoken)
+
+
+def json(rows: Any) -> bytes:
+    return msgspec.json.encode({"inputs": rows})
+
+
+GREY = Preprocessing("image", (4, 5, 1), None, "unit", (0.0,), (255.0,))
+
+
+@pytest.mark.parametrize("fractions", [False, True])
+def test_rows_of_json_are_the_numbers_that_they_say(fractions: bool) -> None:
+    """In the common form, which is read fast, and in others, which are not."""
+    grey, rows = IMAGES[..., :1], IMAGES.tolist()
+    if fractions:  # which are rounded
+        rows[0][0][0][0] += 0.25 if rows[0][0][0][0] < 255 else -0.25
+    np.testing.assert_array_equal(bodies.read(JSON, json(rows), PIXELS), IMAGES)
+    for given in (grey, grey[..., 0], grey / 1, grey.clip(0, 254) + 0.25):
+        np.testing.assert_array_equal(bodies.read(JSON, json(given.tolist()), GREY), np.rint(given).reshape(grey.shape))
+    numbers = (WINDOW * (1.0 if fractions else 10.0)).round(2 if fractions else 0)
+    for given in (numbers, numbers.astype(int)) if not fractions else (numbers,):
+        np.testing.assert_array_equal(bodies.read(JSON, json([given.tolist()] * 2), series(6, 3)), [numbers] * 2)
+        short, long = bodies.read(JSON, json([given[:2].tolist(), given.tolist()]), series(2, 3, variable=True))
+        np.testing.assert_array_equal(short, numbers[:2])
+        np.testing.assert_array_equal(long, numbers)
+    for given in (numbers[:, 0], numbers[:, :1]):
+        np.testing.assert_array_equal(bodies.read(JSON, json([given.tolist()]), series(6, 1)), [numbers[:, :1]])
+        (one,) = bodies.read(JSON, json([given.tolist()]), series(2, 1, variable=True))
+        np.testing.assert_array_equal(one, numbers[:, :1])
+    assert bodies.read(JSON, json([[1, 2.5, 1e-3]]), series(3, 1)).dtype == np.float32
+
+
+WRONG: dict[str, tuple[Any, Preprocessing, str, str]] = {
+    "above a byte": ([[[0] * 5] * 4, [[256] * 5] * 4], GREY, "from 0 to 255", "#/inputs/1"),
+    "below a byte": ([[[-1] * 5] * 4], GREY, "from 0 to 255", "#/inputs/0"),
+    "beyond 64 bits": ([[[2**70] * 5] * 4], GREY, "from 0 to 255", "#/inputs/0"),
+    "a row too few": ([[[0] * 5] * 4, [[0] * 5] * 3], GREY, "must be 4x5x1", "#/inputs/1"),
+    "a ragged row": ([[[0] * 5] * 4, [[0] * 5] * 3 + [[0] * 4]], GREY, "same length", "#/inputs/1"),
+    "as many in other rows": ([[[0] * 4] * 5], GREY, "must be 4x5x1", "#/inputs/0"),
+    "a hole": ([[[0] * 5] * 3 + [[0] * 4 + [None]]], GREY, "null", "#/inputs/0/3/4"),
+    "a truth": ([[True, 2.0, 3.0]], series(3, 1), "bool", "#/inputs/0/0"),
+    "no samples": ([], series(3, 1), "length", "#/inputs"),
+    "too many samples": ([[1.0, 2.0, 3.0]] * 4097, series(3, 1), "length", "#/inputs"),
+    "an empty series": ([[[1, 2, 3]], []], series(2, 3, variable=True), "1 to 8 steps", "#/inputs/1"),
+    "beyond float32": ([[1, 2, 3], [1, 2, 1e39]], series(3, 1), "finite", "#/inputs/1"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_rows_of_json_that_do_not_fit_are_named(case: str) -> None:
+    rows, preprocessing, words, pointer = WRONG[case]
+    with pytest.raises(Invalid, match=words) as refused:
+        bodies.read(JSON, json(rows), preprocessing)
+    assert [where for where, _ in refused.value.errors] == [pointer]
+
+
+def test_json_has_no_other_numbers_and_no_other_fields() -> None:
+    for body in (
+        b'{"inputs": [[1, 2, NaN]]}',
+        b'{"inputs": [[1, 2, 1e999]]}',
+        b'{"inputs": [[1, 2, 3]], "a": 1}',
+        b"[",
+    ):
+        with pytest.raises(Invalid):
+            bodies.read(JSON, body, series(3, 1))

@@ -1,4 +1,5 @@
 /** The shapes that the HTTP interface sends. Enumerations are open-ended: an unknown word is shown as it is. */
+import type { Evaluate } from "./job/evaluation";
 import type { Explain } from "./playground/explanation";
 import type { JobResult, Predict, Score, TestScore } from "./result";
 
@@ -111,7 +112,7 @@ export interface Ingest extends AnyJob {
   result: { splits: Record<string, number>; findings: Findings; seconds: number } | null;
 }
 
-export type Job = Training | Ingest | Explain | Predict;
+export type Job = Training | Ingest | Explain | Predict | Evaluate;
 
 export interface Measured {
   min: number;
@@ -267,12 +268,6 @@ export interface AliasMove {
   by: string;
   reason: string | null;
   at: string;
-}
-
-export interface Prediction {
-  model: string;
-  model_version: number;
-  predictions: { class: string; index: number; probability: number; probabilities: Record<string, number> }[];
 }
 
 export interface Worker {

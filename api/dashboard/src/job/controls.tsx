@@ -21,6 +21,7 @@ function Another({ job }: { job: Job }) {
     train: { to: href(["jobs", "new"], { from: job.id }), words: "Train again" },
     ingest: { to: href(["data"]), words: "Upload another" },
     explain: { to: href(["playground"]), words: "Ask another" },
+    evaluate: { to: href(["models", job.model ?? ""]), words: "See the model" },
     predict: { to: href(["models", job.kind === "predict" ? (job.predict.model.split(":")[0] ?? "") : ""]), words: "See the model" },
   };
   const { to, words } = ways[job.kind];
@@ -52,6 +53,11 @@ const kinds: Record<Job["kind"], { name: string; cancelled: string; deleted: str
     name: "prediction",
     cancelled: "It stops within a second, and what was answered is removed. To stop for a while, pause it instead.",
     deleted: "Its history and the file with the predictions are removed for good.",
+  },
+  evaluate: {
+    name: "evaluation",
+    cancelled: "No version is made; the checkpoint stays where it is.",
+    deleted: "Its history is removed for good. The version that it made stays.",
   },
 };
 

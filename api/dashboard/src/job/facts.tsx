@@ -17,6 +17,13 @@ function what(job: Job): Fact[] {
       ["Method", String(options["method"]).replaceAll("_", " ")],
     ];
   }
+  if (job.kind === "evaluate") {
+    const { job: trained, step } = job.evaluate;
+    return [
+      ["Checkpoint", <a href={href(["jobs", trained])}>{`step ${count(step)} of ${shortId(trained)}`}</a>],
+      ["Data set", <a href={href(["data", reference(job.dataset)])}>{reference(job.dataset)}</a>],
+    ];
+  }
   if (job.kind === "predict") {
     const { model, split, top } = job.predict;
     const facts: Fact[] = [
@@ -46,7 +53,7 @@ export function Facts({ job }: { job: Job }) {
     const version = job.model_version ? ` version ${job.model_version}` : "";
     facts.push(["Model", <a href={href(["models", job.model])}>{job.model + version}</a>]);
   }
-  if (job.kind === "train" && job.result?.test) {
+  if ((job.kind === "train" || job.kind === "evaluate") && job.result?.test) {
     const [value, name] = judged(job.result.test);
     facts.push([`Test ${name}`, <strong>{value}</strong>]);
   }

@@ -8,8 +8,15 @@ const EDGE = 6;
 
 type Run = { name: "seen" | "truth" | "forecast"; from: number; values: number[] };
 
+interface Props {
+  /** Which rows these are. */
+  name: string;
+  forecast: Pick<Forecast, "seen" | "truth" | "forecast">;
+  target: string;
+}
+
 /** The three as lines on one scale; those that came and those foretold begin where the seen ones end. */
-function Picture({ forecast, target }: { forecast: Forecast; target: string }) {
+export function Picture({ name, forecast, target }: Props) {
   const seen = forecast.seen[target] ?? [];
   const last = seen.slice(-1);
   const runs: Run[] = [
@@ -25,7 +32,7 @@ function Picture({ forecast, target }: { forecast: Forecast; target: string }) {
     const y = EDGE + (high > low ? (high - value) / (high - low) : 0.5) * (HEIGHT - 2 * EDGE);
     return `${x.toFixed(1)},${y.toFixed(1)}`;
   };
-  const said = `${target}, window ${count(forecast.window)} of the test split, from ${measure(low)} to ${measure(high)}`;
+  const said = `${target}, ${name}, from ${measure(low)} to ${measure(high)}`;
   return (
     <figure>
       <svg class="foretold" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={said}>
@@ -34,7 +41,8 @@ function Picture({ forecast, target }: { forecast: Forecast; target: string }) {
         ))}
       </svg>
       <figcaption class="muted small">
-        Window {count(forecast.window)}: {measure(low)} to {measure(high)}
+        {name[0]?.toUpperCase()}
+        {name.slice(1)}: {measure(low)} to {measure(high)}
       </figcaption>
     </figure>
   );
@@ -52,7 +60,7 @@ export function Forecasts({ forecasts }: { forecasts: Forecast[] }) {
           </p>
           <div class="pictures">
             {forecasts.map((forecast) => (
-              <Picture key={forecast.window} forecast={forecast} target={target} />
+              <Picture key={forecast.window} name={`window ${count(forecast.window)}`} forecast={forecast} target={target} />
             ))}
           </div>
         </section>

@@ -12,6 +12,7 @@ import type { Job, Training } from "../wire";
 import { Checkpoints } from "./checkpoints";
 import { Config } from "./config";
 import { Controls } from "./controls";
+import type { Evaluate } from "./evaluation";
 import { CurvesSection } from "./section";
 import { ExplainBody } from "./explain";
 import { Facts } from "./facts";
@@ -76,6 +77,18 @@ function TrainingBody({ job, path, feed }: { job: Training; path: string; feed: 
   );
 }
 
+function EvaluateBody({ job, feed }: { job: Evaluate; feed: Feed }) {
+  return (
+    <>
+      {job.result ? <Result result={job.result} /> : null}
+      <div class="columns">
+        <Timeline feed={feed} />
+        <LogLines feed={feed} />
+      </div>
+    </>
+  );
+}
+
 export function JobPage({ id }: { id: string }) {
   const path = `/v1/jobs/${encodeURIComponent(id)}`;
   const over = useSignal(false);
@@ -123,6 +136,7 @@ export function JobPage({ id }: { id: string }) {
       {job.kind === "train" ? <TrainingBody job={job} path={path} feed={feed} /> : null}
       {job.kind === "ingest" ? <IngestBody job={job} feed={feed} /> : null}
       {job.kind === "explain" ? <ExplainBody job={job} feed={feed} /> : null}
+      {job.kind === "evaluate" ? <EvaluateBody job={job} feed={feed} /> : null}
       {job.kind === "predict" ? <PredictBody job={job} path={path} feed={feed} /> : null}
     </>
   );

@@ -11,6 +11,7 @@ const why: Record<string, string> = {
   seconds: "its time was over",
   target: "the target was reached",
   early_stopping: "it no longer got better",
+  checkpoint: "this is one of its checkpoints",
 };
 
 function Scores({ name, score }: { name: string; score: TestScore | null }) {

@@ -10,11 +10,12 @@ export const shortId = (id: string): string => id.slice(-8);
 export const family = (job: Training): string => String(job.network["cell"] ?? job.network["family"]);
 export const reference = ({ name, version }: DatasetName): string => `${name}@${version}`;
 
-const work = { ingest: "upload", explain: "explanation", predict: "predictions" };
+const work = { ingest: "upload", explain: "explanation", predict: "predictions", evaluate: "checkpoint to version" };
 
 export function jobName(job: Job): string {
   if (job.kind === "ingest") return job.dataset ? reference(job.dataset) : job.ingest.dataset;
   if (job.kind === "explain") return job.explain.model;
+  if (job.kind === "evaluate") return job.model ?? `step ${job.evaluate.step}`;
   if (job.kind === "predict") return `${job.predict.model} on ${reference(job.dataset)}`;
   return job.model ?? `${job.dataset.name} · ${family(job)}`;
 }
@@ -46,7 +47,7 @@ function Standing({ job }: { job: Job }) {
       </span>
     );
   }
-  if (job.status === "succeeded" && job.kind === "train" && job.result?.test) {
+  if (job.status === "succeeded" && (job.kind === "train" || job.kind === "evaluate") && job.result?.test) {
     const [value, name] = judged(job.result.test);
     return (
       <span>

@@ -20,12 +20,14 @@ const words = (test: TestScore): string => {
 };
 
 interface RowProps {
+  path: string;
   version: ModelVersion;
   aliases: string[];
   promote: () => void;
 }
 
-function VersionRow({ version, aliases, promote }: RowProps) {
+function VersionRow({ path, version, aliases, promote }: RowProps) {
+  const files = `${path}/versions/${version.version}`;
   const { test } = version.metrics;
   return (
     <tr>
@@ -52,6 +54,16 @@ function VersionRow({ version, aliases, promote }: RowProps) {
       </td>
       <td>
         <Ago at={version.created_at} />
+      </td>
+      <td>
+        {version.ready ? (
+          <a href={`${files}/onnx`} download aria-label={`Download the ONNX file of version ${version.version}`}>
+            ONNX
+          </a>
+        ) : null}{" "}
+        <a href={`${files}/weights`} download aria-label={`Download the weights of version ${version.version}`}>
+          weights
+        </a>
       </td>
       <td>
         {version.ready && !aliases.includes("production") ? (
@@ -168,6 +180,7 @@ export function ModelPage({ name }: { name: string }) {
                 <th scope="col" class="number">Parameters</th>
                 <th scope="col">Made by</th>
                 <th scope="col">Made</th>
+                <th scope="col">Files</th>
                 <th scope="col">
                   <span class="unseen">Action</span>
                 </th>
@@ -177,6 +190,7 @@ export function ModelPage({ name }: { name: string }) {
               {(versions.data?.data ?? []).map((version) => (
                 <VersionRow
                   key={version.version}
+                  path={path}
                   version={version}
                   aliases={aliasesOf(version.version)}
                   promote={() => (promoting.value = version.version)}

@@ -1,5 +1,5 @@
 import { percent } from "../number";
-import type { Prediction } from "../wire";
+import type { Prediction } from "./prediction";
 
 /** How sure the model is of each class; with many classes, of the ten most likely. */
 export function Bars({ classes, prediction }: { classes: string[]; prediction: Prediction | null }) {

@@ -7,6 +7,7 @@ import type { List, Model, ModelVersion } from "../wire";
 import type { Desk } from "./answer";
 import { CommandDesk } from "./command";
 import { DrawingDesk } from "./drawn";
+import { ForecastDesk } from "./forecast";
 import { SeriesDesk } from "./measured";
 import { PromptDesk } from "./prompt";
 import { PictureDesk } from "./shown";
@@ -15,6 +16,7 @@ import { TextDesk } from "./written";
 function Fitting(desk: Desk) {
   const { kind, shape } = desk.version.input;
   if (desk.version.task === "language") return <PromptDesk {...desk} />;
+  if (desk.version.task === "forecast") return <ForecastDesk {...desk} />;
   if (desk.version.task !== "classification") return <CommandDesk {...desk} />;
   if (kind === "image") return shape[2] === 1 ? <DrawingDesk {...desk} /> : <PictureDesk {...desk} />;
   if (kind === "series") return <SeriesDesk {...desk} />;

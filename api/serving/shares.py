@@ -1,0 +1,34 @@
+"""Of what may be at work, no model can take all."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import Overloaded
+
+SHARE = 3 / 4
+
+
+class Shares:
+    """Counts the requests at work of each model. For the event loop's thread."""
+
+    def __init__(self, places: int, what: str = "predictions") -> None:
+        self.most, self._what = max(1, int(SHARE * places)), what
+        self._at_work: Counter[str] = Counter()
+
+    @contextmanager
+    def of(self, model_id: str) -> Iterator[None]:
+        """While a request of this model is at work.
+
+        Raises:
+            Overloaded: it has its share already; what is left is for other models.
+        """
+        self._at_work[model_id] += 1
+        try:
+            if self._at_work[model_id] > self.most:
+                raise Overloaded(f"{self.most} {self._what} of this model are under way already; try again")
+            yield
+        finally:
+            self._at_work[model_id] -= 1
+            if not self._at_work[model_id]:
+                del self._at_work[model_id]
