@@ -11,7 +11,7 @@ STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --link: light-dark(#0b57d0, #8ab4f8); }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
-h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; } a { color: var(--link); }
+h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; } h3, p, td { overflow-wrap: anywhere; } a { color: var(--link); }
 code, pre { font: 13px/1.45 ui-monospace, monospace; background: var(--soft); border-radius: 4px; padding: .1em .3em; }
 pre { padding: .75rem; overflow-x: auto; }
 nav ul { columns: 26rem; padding: 0; list-style: none; overflow-wrap: anywhere; }
