@@ -1,5 +1,6 @@
 """What a child is told to do, as plain data; its input files are fetched from the database first."""
 
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -135,9 +136,13 @@ def _predict(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
     data, graph, written = (scratch / name for name in ("dataset.safetensors", "model.onnx", "answers"))
     runtime.cache.give(runtime.database, claim.dataset_sha256, data)
     blobs.fetch(runtime.database, asked.version.onnx_sha256, graph)
+    stored = scratch / "stored"
     with written.open("wb") as file:
         for part in claim.parts:
-            file.writelines(blobs.read(runtime.database, part.sha256))
+            blobs.fetch(runtime.database, part.sha256, stored)  # checked against its hash
+            with stored.open("rb") as source:
+                shutil.copyfileobj(source, file)
+            stored.unlink()
     return {
         "dataset": str(data),
         "graph": str(graph),

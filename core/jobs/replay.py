@@ -24,7 +24,7 @@ def replay(session: Session, tenant: str, job_id: str) -> Job:
     """
     original = locked(session, job_id, tenant)
     if original.kind != "train":
-        raise Conflict(f"only trainings can be replayed, and this job is an {original.kind}")
+        raise Conflict(f"only trainings can be replayed, and this job is of the kind {original.kind}")
     if original.state != "succeeded":
         raise Conflict(f"the job is {original.state}; only a training that succeeded has weights to compare with")
     result, compare = original.result, original.replay or _compare(original)

@@ -3,7 +3,11 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from stack import Stack, until
+
+from core.db import Database
+from core.tables import JobOutput
 
 ASKED: dict[str, Any] = {"kind": "predict", "model": "names", "dataset": "languages", "split": "all"}
 NAMES = 8007
@@ -32,6 +36,16 @@ def in_the_middle(service: Stack) -> tuple[str, Any]:
     return job_id, child
 
 
+def stored(service: Stack, job_id: str) -> list[int]:
+    """Up to which row each part that is kept of a job goes."""
+    database = Database(service.database_url)
+    with database.reading() as session:
+        rows = select(JobOutput.done).where(JobOutput.job_id == job_id).order_by(JobOutput.position)
+        found = list(session.scalars(rows))
+    database.close()
+    return found
+
+
 def assert_same(service: Stack, job_id: str, undisturbed: dict[str, Any]) -> None:
     job = service.ended(job_id)
     assert job["status"] == "succeeded", job["error"]
@@ -43,6 +57,7 @@ def assert_same(service: Stack, job_id: str, undisturbed: dict[str, Any]) -> Non
     assert {**job["result"], "seconds": 0} == {**undisturbed, "seconds": 0}
     lines = service.http.get(f"/v1/jobs/{job_id}/predictions").text.splitlines()
     assert len(lines) == NAMES + 1 == len(set(lines))
+    assert stored(service, job_id) == [NAMES]
 
 
 def test_the_child_is_killed(service: Stack, undisturbed: dict[str, Any]) -> None:
@@ -64,9 +79,11 @@ def test_it_is_paused(service: Stack, undisturbed: dict[str, Any]) -> None:
 
 def test_it_is_cancelled(service: Stack, undisturbed: dict[str, Any]) -> None:
     job_id, child = in_the_middle(service)
+    assert len(stored(service, job_id)) >= 2
     assert service.http.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
     assert service.ended(job_id)["status"] == "cancelled"
     assert not child.is_running() or child.status() == "zombie"
+    assert stored(service, job_id) == []
     assert service.http.delete(f"/v1/jobs/{job_id}").status_code == 204
 
 

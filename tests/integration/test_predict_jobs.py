@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 from stack import Stack, until
 from uploaded import npz, pictures, put
 
+from core.db import Database
 from core.predictions import AT_ONCE
+from core.tables import Blob
 from epochd import Client
 from epochd.cli import main
 
@@ -91,6 +94,10 @@ def test_the_file_is_sent_whole_in_parts_and_not_twice(service: Stack, digits: d
 
     assert service.http.delete(f"/v1/jobs/{job['id']}").status_code == 204
     assert service.http.get(path).status_code == 404
+    database = Database(service.database_url)
+    with database.reading() as session:
+        assert session.scalar(select(Blob).where(Blob.sha256 == job["result"]["sha256"])) is None
+    database.close()
 
 
 def test_a_data_set_lasts_as_long_as_its_answers(service: Stack, digits: dict[str, Any]) -> None:

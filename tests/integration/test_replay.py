@@ -123,7 +123,7 @@ def test_what_has_no_weights_to_compare_with_is_refused(api: Any) -> None:
         jobs.fail(session, claim.lease, {"code": "diverged", "message": "It diverged.", "retryable": False})
         ingest = jobs.submit_ingest(session, "default", IngestJob(dataset="new"), []).id
     assert refusal(job).startswith("the job is failed")
-    assert refusal(ingest) == "only trainings can be replayed, and this job is an ingest"
+    assert refusal(ingest) == "only trainings can be replayed, and this job is of the kind ingest"
     done, elsewhere = (api.player.train().job_id for _ in range(2))
     alter(api.database, elsewhere, on_a_gpu)
     assert refusal(elsewhere) == "no worker can run this job again: it needs cuda and worker player has cpu"

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import holed
 import numpy as np
 import pytest
 from ingesting import ingested
@@ -164,24 +165,8 @@ for scratch in (Path(folder), None):
 
 def test_a_data_set_larger_than_the_memory_is_trained_on_from_disk(tmp_path: Path) -> None:
     """The process may have 200 MiB beside what its libraries take; the data set has 270."""
-    path, side = tmp_path / "large.safetensors", 256
-    with open(path, "wb") as file:  # with holes, so that it takes no disk
-        tensors, at = {}, 0
-        for split, count in (("train", 4000), ("test", 300)):
-            for tensor, kind, size, shape in (
-                ("inputs", "U8", count * side * side, [count, side, side, 1]),
-                ("targets", "I64", count * 8, [count]),
-            ):
-                tensors[f"{split}.{tensor}"] = {"dtype": kind, "shape": shape, "data_offsets": [at, at + size]}
-                at += size
-        manifest = json.dumps({"kind": "image", "shape": [side, side, 1], "dtype": "uint8", "classes": ["a", "b"]})
-        header = json.dumps({"__metadata__": {"manifest": manifest}, **tensors}).encode()
-        file.write(len(header).to_bytes(8, "little") + header)
-        file.truncate(8 + len(header) + at)
-        for entry in tensors.values():
-            if entry["dtype"] == "I64":
-                file.seek(8 + len(header) + entry["data_offsets"][0])
-                file.write((np.arange(entry["shape"][0]) % 2).tobytes())
+    path = tmp_path / "large.safetensors"
+    holed.images(path, 4000, 300)
     network = {"family": "cnn", "stages": [{"channels": 2, "stride": 8}], "hidden": []}
     spec = {"network": network, "data": {"normalise": "unit"}, "hyperparameters": {"steps": 3, "batch_size": 16}}
 

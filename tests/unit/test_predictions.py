@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import holed
 import numpy as np
 import onnxruntime
 import pytest
@@ -19,8 +22,12 @@ from core.explain.answer import softmax
 from core.predictions import AT_ONCE
 from core.predictions.layout import Layout
 from core.predictions.scores import Scores
+from core.specs import TrainSpec
 from models.data.splits import load
+from models.events import Finished
+from models.export import export
 from models.predict import Answering
+from models.training import fit
 from workers import predict
 
 KINDS = ("images", "series", "texts", "recordings", "numbers", "forecasts")
@@ -67,6 +74,24 @@ def test_every_row_has_the_answer_of_predict_and_the_score_of_the_training(
     assert result["confusion_matrix"] == found.end.confusion_matrix
 
 
+def task(found: Trained, scratch: Path, form: str, layout: dict[str, Any], done: int, state: Any) -> dict[str, Any]:
+    """What a child is told."""
+    return {
+        "scratch": str(scratch),
+        "written": str(scratch / "answers"),
+        "dataset": str(found.path),
+        "graph": str(found.graph),
+        "layout": json.loads(json.dumps(layout)),
+        "preprocessing": found.preprocessing.as_dict(),
+        "splits": ["train", "test"],
+        "format": form,
+        "done": done,
+        "state": state,
+        "threads": 2,
+        "checkpoint_seconds": 3600,
+    }
+
+
 def run(found: Trained, folder: Path, form: str, interrupted: bool, top: int | None = None) -> tuple[bytes, Any, int]:
     """The file, the result and the number of attempts of the child's work; if interrupted, each ends with one batch."""
     layout = {**found.layout.as_dict(), "top": top}
@@ -75,24 +100,10 @@ def run(found: Trained, folder: Path, form: str, interrupted: bool, top: int | N
         scratch = folder / f"{form}-{interrupted}-{top}-{attempts}"
         scratch.mkdir()
         (scratch / "answers").write_bytes(written)
-        task = {
-            "scratch": str(scratch),
-            "written": str(scratch / "answers"),
-            "dataset": str(found.path),
-            "graph": str(found.graph),
-            "layout": json.loads(json.dumps(layout)),
-            "preprocessing": found.preprocessing.as_dict(),
-            "splits": ["train", "test"],
-            "format": form,
-            "done": done,
-            "state": state,
-            "threads": 2,
-            "checkpoint_seconds": 3600,
-        }
         said: list[dict[str, Any]] = []
-        predict.run(
-            task, SimpleNamespace(storing=False, pausing=interrupted), lambda said=said, **told: said.append(told)
-        )
+        control = SimpleNamespace(storing=False, pausing=interrupted)
+        asked_for = task(found, scratch, form, layout, done, state)
+        predict.run(asked_for, control, lambda said=said, **told: said.append(told))
         attempts += 1
         end = json.loads(json.dumps(said[-1]))
         if end["type"] == "predicted":
@@ -207,3 +218,39 @@ def test_answers_that_cannot_be_compared_are_not_scored(layout: Layout, reason: 
     result = scores.result()
     assert (result["scores"], result["confusion_matrix"], scores.state) == (None, None, {})
     assert reason in result["scores_reason"]
+
+
+ANSWERS_WITHIN_A_LIMIT = """
+import json, resource, sys
+from pathlib import Path
+from types import SimpleNamespace
+from workers import predict
+task = json.load(sys.stdin)
+used = next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "VmData" in line)
+resource.setrlimit(resource.RLIMIT_DATA, ((used + 200 * 1024) * 1024,) * 2)
+predict.run(task, SimpleNamespace(storing=False, pausing=False), lambda **told: None)
+"""
+
+
+def test_a_data_set_larger_than_the_memory_is_answered(tmp_path: Path) -> None:
+    """The process may have 200 MiB beside what its libraries take; the data set has 270."""
+    small, large = tmp_path / "small", tmp_path / "large"
+    holed.images(small, 40, 10)
+    holed.images(large, 4000, 300)
+    network = {"family": "cnn", "stages": [{"channels": 2, "stride": 8}], "hidden": []}
+    spec = {"network": network, "data": {"normalise": "unit"}, "hyperparameters": {"steps": 1, "batch_size": 16}}
+    *_, end = fit(TrainSpec.model_validate(spec), load(small), threads=1)
+    assert isinstance(end, Finished)
+    graph = tmp_path / "model.onnx"
+    graph.write_bytes(export(end.plan, end.best.weights))
+    layout = Layout("classification", ("a", "b"), ("a", "b"), None, None)
+    found = Trained(large, graph, end.preprocessing, layout, end)
+    (tmp_path / "answers").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWERS_WITHIN_A_LIMIT],
+        input=json.dumps(task(found, tmp_path, "npz", layout.as_dict(), 0, None)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(np.load(tmp_path / "predictions")["row"]) == 4300
