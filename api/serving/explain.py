@@ -66,10 +66,14 @@ class Explain:
             deadline = time.monotonic() + self._seconds
             model_id = loaded.version.model_id
             with self._shares.of(model_id):
-                async with self._turns.of(model_id):
+                async with asyncio.timeout(self._seconds) as limit, self._turns.of(model_id):
+                    limit.reschedule(None)  # from here on the work itself looks at the clock
                     loop = asyncio.get_running_loop()
                     given = loaded, sample, question, deadline, gone
                     return await loop.run_in_executor(self._executor, self._explain, *given)
+        except TimeoutError:
+            sentence = f"it had not begun within {self._seconds:g} s, since others are under way; try again"
+            raise Overloaded(sentence, retry_after=2) from None
         finally:
             watcher.cancel()
             self._under_way -= 1

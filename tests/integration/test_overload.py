@@ -136,6 +136,36 @@ def test_an_explanation_for_who_has_gone_is_not_finished(api: Any, slow: Slow, m
     assert batches[0] < 200  # of more than 256
 
 
+def test_an_explanation_that_cannot_begin_is_told_to_come_back(
+    api: Any, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = slow.url.split("/")[-1].removesuffix(":predict")
+    loaded = loop.run(api.service.predict.versions.get("default", name))
+    real, at_work = loaded.compute, [0]
+
+    def compute(samples: NDArray[Any]) -> NDArray[np.float32]:
+        at_work[0] += 1
+        assert slow.go_on.wait(20)
+        answer: NDArray[np.float32] = real(samples)
+        return answer
+
+    monkeypatch.setattr(loaded, "compute", compute)
+    answers: list[int] = []
+    url = f"{api.url}/v1/models/{name}:explain"
+    asking = [threading.Thread(target=lambda: answers.append(patiently(url, json=slow.body))) for _ in range(2)]
+    for one in asking:
+        one.start()
+    until(lambda: at_work[0] == 2, "both threads to be taken")
+    monkeypatch.setattr(api.service.explain, "_seconds", 0.2)
+    refused = api.http.post(url, json=slow.body)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    assert "not begun within 0.2 s" in refused.json()["detail"]
+    slow.go_on.set()
+    for one in asking:
+        one.join()
+    assert answers == [200, 200]
+
+
 def test_a_model_leaves_room_for_the_others(api: Any, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     api.player.train("beside")
     url = "/v1/models/beside:predict"
