@@ -14,8 +14,8 @@ REQUIREMENTS = {
     "fastapi": ["fastapi==0.165.0", "uvicorn[standard]==0.54.0", *_SERVED],
     "litserve": ["litserve==0.2.19", *_SERVED],
     "bentoml": ["bentoml==1.4.39", *_SERVED],
-    "mlserver": ["mlserver==1.7.1", *_SERVED],
-    "torchserve": ["torchserve==0.12.0", "torch-model-archiver==0.12.0", *_SERVED],
+    "mlserver": ["mlserver==1.7.1", "uvloop==0.21.0", *_SERVED],
+    "torchserve": ["torchserve==0.12.0", "torch-model-archiver==0.12.0", "pyyaml==6.0.4", *_SERVED],
 }
 
 

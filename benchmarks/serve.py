@@ -57,6 +57,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that no server is left
     effort, cases = Effort(2, 1) if chosen.quick else Effort(5, 3), chosen.case or [*CASES, *ALONE]
     report = Report("serve", ("fastapi", "uvicorn", "onnxruntime", "msgspec", "torch", "numpy"))
+    report.note("wrk, one thread, kept connections, shares the cores with the servers; only one server runs at a time")
     with tempfile.TemporaryDirectory(prefix="ep") as name, ExitStack() as stack:
         folder = Path(name)
         networks = prepare(folder)
@@ -121,7 +122,7 @@ def entered(
         found.append(Contestant(name, service.server, service.forms(trained.model), service))
         check(found[-1], trained)
     folder.mkdir()
-    report.note(f"the network {trained.model}: {describe(trained)}")
+    report.note(describe(trained))
     for peer in taking_part:
         say(f"starting {peer.name}")
         try:

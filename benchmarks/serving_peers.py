@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import peers
 from benchmarks.bodies import Form, as_bytes, as_json, as_v2_json, of_predictions, of_v2
@@ -27,23 +28,23 @@ class Peer:
     forms: Mapping[str, Form]
 
 
-def _naive(workers: int, threads: int) -> Callable[[Trained, Path], Server]:
+def _naive(workers: int) -> Callable[[Trained, Path], Server]:
     def start(trained: Trained, folder: Path) -> Server:
         (port,) = free_ports(1)
         command = [peers.python("fastapi"), "-m", "benchmarks.contenders.naive_server", str(port), str(workers)]
-        return Server(command, _environment(trained, threads), port, folder / "naive.log", "/openapi.json")
+        return Server(command, _environment(trained), port, folder / f"naive-{workers}.log", "/openapi.json")
 
     return start
 
 
-LITSERVE = {"workers": 1, "processes": 1, "largest": 64, "seconds": 0.002}
+LITSERVE = {"workers": 2, "processes": 1, "largest": 64, "seconds": 0.002}
 
 
 def _litserve(trained: Trained, folder: Path) -> Server:
     (port,) = free_ports(1)
     command = [peers.python("litserve"), "-m", "benchmarks.contenders.litserve_server", str(port)]
     command += [str(value) for value in LITSERVE.values()]
-    return Server(command, _environment(trained, 1), port, folder / "litserve.log", "/health")
+    return Server(command, _environment(trained), port, folder / "litserve.log", "/health")
 
 
 BENTOML = {"WORKERS": "2", "LARGEST": "64", "LATENCY_MS": "1000"}
@@ -56,7 +57,7 @@ def _bentoml(trained: Trained, folder: Path) -> Server:
     env = {**BENTOML, "BENTOML_HOME": str(folder / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
     return Server(
         [*command, "--host", "127.0.0.1", "--port", str(port)],
-        {**_environment(trained, 1), **env},
+        {**_environment(trained), **env},
         port,
         folder / "bentoml.log",
         "/readyz",
@@ -77,10 +78,10 @@ def _mlserver(trained: Trained, folder: Path) -> Server:
     (home / "model-settings.json").write_text(json.dumps({**runtime, **MLSERVER_BATCHES}))
     command = [str(Path(peers.python("mlserver")).with_name("mlserver")), "start", str(home)]
     ready = "/v2/models/digits/ready"
-    return Server(command, _environment(trained, 1), http, folder / "mlserver.log", ready)
+    return Server(command, _environment(trained), http, folder / "mlserver.log", ready)
 
 
-TORCHSERVE = {"minWorkers": 2, "maxWorkers": 2, "batchSize": 64, "maxBatchDelay": 1, "responseTimeout": 120}
+TORCHSERVE = {"minWorkers": 2, "maxWorkers": 2, "batchSize": 16, "maxBatchDelay": 1, "responseTimeout": 120}
 
 
 def _torchserve(trained: Trained, folder: Path) -> Server:
@@ -93,7 +94,7 @@ def _torchserve(trained: Trained, folder: Path) -> Server:
     handler = ROOT / "benchmarks" / "contenders" / "torchserve_handler.py"
     archive = [str(programs / "torch-model-archiver"), "--model-name", "digits", "--version", "1.0", "--force"]
     env = {
-        **_environment(trained, 1),
+        **_environment(trained),
         "PATH": f"{programs}:{os.environ['PATH']}",
         "TMPDIR": str(home),
         "LOG_LOCATION": str(home),
@@ -128,28 +129,46 @@ _QUIET = """<?xml version="1.0" encoding="UTF-8"?>
 """TorchServe's own configuration writes lines about every request into several files."""
 
 
-def _environment(trained: Trained, threads: int) -> dict[str, str]:
-    return {"PYTHONPATH": str(ROOT), **trained.variable(threads)}
+def _environment(trained: Trained) -> dict[str, str]:
+    return {"PYTHONPATH": str(ROOT), **trained.given.as_variable()}
 
 
+def _shown(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
+_TORCH = "PyTorch eager in inference mode, 1 thread a process"
 _JSON = {"json": Form("/predict", as_json, of_predictions)}
-_NAIVE = {**_JSON, "raw": Form("/raw", as_bytes, of_predictions)}
+_TENSORS = {"json": Form("/v2/models/digits/infer", as_v2_json, of_v2)}
+_BOTH = {
+    name: Form("/predictions/digits", body, of_predictions) for name, body in (("json", as_json), ("raw", as_bytes))
+}
 NAIVE = tuple(
-    Peer(f"naive, {workers} worker{'s' * (workers > 1)}", "fastapi", "", _naive(workers, 1), _NAIVE)
+    Peer(
+        f"naive, {workers} worker{'s' * (workers > 1)}",
+        "fastapi",
+        f"FastAPI, a `def` route, pydantic, uvicorn[standard] with --workers {workers}, no access log; {_TORCH}",
+        _naive(workers),
+        {**_JSON, "raw": Form("/raw", as_bytes, of_predictions)},
+    )
     for workers in (1, 2)
 )
 OTHERS = (
-    Peer("litserve", "litserve", "", _litserve, _JSON),
-    Peer("bentoml", "bentoml", "", _bentoml, _JSON),
-    Peer("mlserver", "mlserver", "", _mlserver, {"json": Form("/v2/models/digits/infer", as_v2_json, of_v2)}),
+    Peer("litserve", "litserve", f"fast_queue (ZeroMQ), {_shown(LITSERVE)}; {_TORCH}", _litserve, _JSON),
+    Peer("bentoml", "bentoml", f"adaptive batching, {_shown(BENTOML)}; {_TORCH}", _bentoml, _JSON),
+    Peer(
+        "mlserver",
+        "mlserver",
+        f"{_shown({**MLSERVER, **MLSERVER_BATCHES})}; json is the v2 protocol's (it reads no other, and no binary "
+        f"tensors over HTTP), uvloop 0.21 (its workers do not start with a newer one); {_TORCH}",
+        _mlserver,
+        _TENSORS,
+    ),
     Peer(
         "torchserve",
         "torchserve",
-        "",
+        f"{_shown(TORCHSERVE)}, no token, no system metrics, nothing logged of single requests; {_TORCH}",
         _torchserve,
-        {
-            "json": Form("/predictions/digits", as_json, of_predictions),
-            "raw": Form("/predictions/digits", as_bytes, of_predictions),
-        },
+        _BOTH,
     ),
 )

@@ -5,7 +5,7 @@ So every server gets the same 784 pixels of an image, and none has to resize.
 
 import io
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,6 @@ class Trained:
     given: Given
     images: NDArray[np.uint8]
     classes: list[int]
-
-    def variable(self, threads: int) -> dict[str, str]:
-        """What tells another server's processes where it lies."""
-        return replace(self.given, threads=threads).as_variable()
 
 
 def spec(network: str) -> dict[str, Any]:
