@@ -55,7 +55,7 @@ def main() -> None:
     if (sentence := load.missing()) is not None:
         sys.exit(sentence)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that no server is left
-    effort, cases = Effort(2, 1) if chosen.quick else Effort(5, 3), chosen.case or [*CASES, *ALONE]
+    effort, cases = Effort(2, 1) if chosen.quick else Effort(5, 2), chosen.case or [*CASES, *ALONE]
     report = Report("serve", ("fastapi", "uvicorn", "onnxruntime", "msgspec", "torch", "numpy"))
     report.note("wrk, one thread, kept connections, shares the cores with the servers; only one server runs at a time")
     with tempfile.TemporaryDirectory(prefix="ep") as name, ExitStack() as stack:

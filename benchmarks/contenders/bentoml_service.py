@@ -16,9 +16,9 @@ class Digits:
     def __init__(self) -> None:
         self.network = Network(Given.read())
 
-    @bentoml.api(
+    @bentoml.api(  # type: ignore[untyped-decorator]
         batchable=True, max_batch_size=int(os.environ["LARGEST"]), max_latency_ms=int(os.environ["LATENCY_MS"])
     )
-    def predict(self, inputs: np.ndarray) -> list[dict[str, Any]]:  # type: ignore[type-arg]  # BentoML reads it
+    def predict(self, inputs: np.ndarray) -> list[dict[str, Any]]:
         """Images [N, 28, 28] of all requests of a batch."""
         return predictions(self.network.probabilities(inputs))
