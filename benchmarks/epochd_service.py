@@ -1,13 +1,14 @@
 """Epochd as benchmarks.serve measures it: ``epochd up`` on a data folder, with API keys required and metrics on."""
 
 import sys
+import time
 from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.bodies import Form, as_bytes, as_json, as_v2_binary, of_predictions, of_v2
-from benchmarks.server import Server, free_ports
+from benchmarks.server import NotStarted, Server, free_ports
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,7 +22,12 @@ class Service:
         if processes is not None:
             env["EPOCHD_API_PROCESSES"] = str(processes)
         command = [sys.executable, "-m", "epochd", "up", "--data-dir", str(folder), "--port", str(port), "--json"]
-        self.server = Server(command, env, port, folder.with_name(f"{folder.name}.log"), "/readyz")
+        log = folder.with_name(f"{folder.name}.log")
+        self.server = Server(command, env, port, log, "/readyz")
+        while '"url"' not in log.read_text():  # its worker comes last; `up` gives up what is paused before that
+            if not self.server.running:
+                raise NotStarted(log.read_text())
+            time.sleep(0.2)
         self.url = f"http://127.0.0.1:{port}"
         self.key = (folder / "admin.key").read_text().strip()
         self.headers = {"Authorization": f"Bearer {self.key}"}

@@ -40,6 +40,11 @@ class Server:
             self.close()
             raise
 
+    @property
+    def running(self) -> bool:
+        """Whether the process that was started has not ended."""
+        return self._process.poll() is None
+
     def pause(self) -> None:
         """Use no processor from now on. Parents first, who would wonder why their children are silent."""
         for process in self._family():
