@@ -6,10 +6,16 @@ import venv
 
 from epochd.up.supervisor import default_data_dir
 
+_SERVED = ["torch==2.13.0", "numpy==2.4.6", "safetensors==0.8.0"]
 REQUIREMENTS = {
     "pytorch": ["torch==2.13.0", "lightning==2.6.6", "numpy==2.4.6"],
     "captum": ["torch==2.13.0", "captum==0.9.0", "scikit-learn==1.9.1", "numpy==2.4.6"],
     "keras": ["tensorflow-cpu==2.21.0", "keras==3.15.1", "numpy==2.4.6"],
+    "fastapi": ["fastapi==0.165.0", "uvicorn[standard]==0.54.0", *_SERVED],
+    "litserve": ["litserve==0.2.19", *_SERVED],
+    "bentoml": ["bentoml==1.4.39", *_SERVED],
+    "mlserver": ["mlserver==1.7.1", "uvloop==0.21.0", *_SERVED],
+    "torchserve": ["torchserve==0.12.0", "torch-model-archiver==0.12.0", "pyyaml==6.0.4", *_SERVED],
 }
 
 
@@ -24,3 +30,9 @@ def python(name: str) -> str:
         subprocess.run(command, check=True)
         stamp.write_text(wanted)
     return str(program)
+
+
+def versions(name: str) -> list[tuple[str, str]]:
+    """The packages that a peer's environment was asked for, and their versions."""
+    pairs = (requirement.split("==") for requirement in REQUIREMENTS[name])
+    return [(package.partition("[")[0], number) for package, number in pairs]

@@ -1,5 +1,7 @@
 """The networks as PyTorch's own layers, for the contenders that train them in another way."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -22,21 +24,25 @@ class Recurrent(nn.Module):
 
 def build(case: Case) -> nn.Module:
     """The network of a case with the weights that all begin with."""
-    weights = {name: torch.from_numpy(value) for name, value in case.weights().items()}
-    network: nn.Module
-    if case.network == "cnn":
-        network = nn.Sequential(
+    return network(case.network, {name: torch.from_numpy(value) for name, value in case.weights().items()})
+
+
+def network(kind: str, weights: Mapping[str, Tensor]) -> nn.Module:
+    """A ``cnn``, ``elman``, ``gru`` or ``lstm`` with weights as Epochd's safetensors call them."""
+    made: nn.Module
+    if kind == "cnn":
+        made = nn.Sequential(
             *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Flatten(), nn.Linear(1600, 128), nn.ReLU(), nn.Linear(128, CLASSES)),
         )
     else:
-        network = Recurrent(case.network)
+        made = Recurrent(kind)
         weights = {name.replace("1.", "cell.", 1).replace("3.", "dense.", 1): value for name, value in weights.items()}
-        if case.network == "elman":  # has one bias; nn.RNN's second one stays at zero
-            unused = network.cell.get_parameter("bias_hh_l0").requires_grad_(False)
+        if kind == "elman":  # has one bias; nn.RNN's second one stays at zero
+            unused = made.cell.get_parameter("bias_hh_l0").requires_grad_(False)
             weights["cell.bias_hh_l0"] = torch.zeros_like(unused)
-    network.load_state_dict(weights)
-    return network
+    made.load_state_dict(weights)
+    return made
 
 
 def tensors(case: Case) -> tuple[Tensor, Tensor]:
