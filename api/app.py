@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from api import VERSION, errors, openapi
+from api.deps import only_known_parameters
 from api.edge import Edge
 from api.protocol import infer
 from api.routes import (
@@ -78,6 +79,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None) -> Edge:
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False},
+        dependencies=[Depends(only_known_parameters)],
     )
     app.state.service = service
     tensors = infer.Infer(service)

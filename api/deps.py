@@ -5,9 +5,25 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.auth import Principal
+from api.pointers import unknown_parameter
 from api.service import Service
 from core.db import Database
 from core.errors import Forbidden
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Hold ``/v1`` to the parameters that its document has: a misspelt filter would let everything through.
+
+    Raises:
+        Invalid: names the parameter that is not known.
+    """
+    path = request.scope["route"].path
+    if not request.query_params or not path.startswith("/v1/"):
+        return
+    known: frozenset[str] = request.app.state.parameters[request.method, path]
+    for name in request.query_params:
+        if name not in known and f"{name.partition('[')[0]}[" not in known:
+            raise unknown_parameter(name, (one for one in known if not one.endswith("[")))
 
 
 async def _service(request: Request) -> Service:

@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI makes of the routes, with what is common to all of them said once."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -53,7 +54,7 @@ METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 
 def install(app: FastAPI, *, keys_required: bool) -> None:
-    """Give the app its document and the table of methods that 405 answers name."""
+    """Give the app its document, the methods that 405 answers name, and the parameters that are known."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -70,6 +71,20 @@ def install(app: FastAPI, *, keys_required: bool) -> None:
 
     paths = {path: [name.upper() for name in item if name in METHODS] for path, item in document()["paths"].items()}
     app.state.allowed = allowed_methods(paths)
+    app.state.parameters = {
+        (method.upper(), path): frozenset(_names(operation))
+        for path, item in document()["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def _names(operation: dict[str, Any]) -> Iterator[str]:
+    """What may stand in the query of an operation; ``metadata[`` for ``metadata[key]``, whatever the key."""
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "query":
+            yield parameter["name"]
+            if parameter.get("style") == "deepObject":
+                yield f"{parameter['name']}["
 
 
 def complete(document: dict[str, Any], keys_required: bool) -> dict[str, Any]:
@@ -88,7 +103,7 @@ def complete(document: dict[str, Any], keys_required: bool) -> dict[str, Any]:
             if (method, path) not in OPEN:
                 operation["security"] = asked if keys_required else [{}, *asked]
                 codes.append("unauthorized")
-            if "422" in operation["responses"]:
+            if "422" in operation["responses"] or path.startswith("/v1/"):  # of parameters that are not known
                 codes.append("invalid_request")
             if "requestBody" in operation:
                 codes.append("payload_too_large")

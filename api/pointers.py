@@ -1,8 +1,11 @@
 """Where in a request an error lies: pydantic's locations as JSON pointers (RFC 6901), its messages as sentences."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+
+from core.errors import Invalid
 
 
 def describe(error: RequestValidationError) -> list[tuple[str, str]]:
@@ -16,6 +19,12 @@ def describe(error: RequestValidationError) -> list[tuple[str, str]]:
             kept = [place, *path[:1]]
         found.append(("#" + "".join(f"/{_escape(part)}" for part in kept), _sentence(one, kept)))
     return found
+
+
+def unknown_parameter(name: str, known: Iterable[str]) -> Invalid:
+    """The error for a parameter of the query that is not one of those that are known."""
+    there_are = f"there are {', '.join(names)}" if (names := sorted(known)) else "take it out"
+    return Invalid(f"there is no parameter {name[:64]!r} here; {there_are}", f"#/query/{_escape(name[:64])}")
 
 
 def _navigable(body: Any, path: list[str | int], kind: str) -> list[str | int]:
@@ -44,8 +53,10 @@ def _sentence(one: dict[str, Any], kept: list[str | int]) -> str:
     kind, message = one["type"], str(one["msg"])
     if kind == "extra_forbidden":
         return f"there is no field {kept[-1] if kept else ''!r} here; take it out or correct its spelling"
+    if not kept and kind in ("missing", "model_attributes_type"):
+        return "send a JSON object, with Content-Type: application/json"
     if kind == "missing":
-        return "this is required and missing" if kept else "a JSON body with Content-Type: application/json is required"
+        return "this is required and missing"
     if kind == "json_invalid":
         return f"the body is not JSON: {one['ctx']['error']} at byte {one['loc'][-1]}"
     if kind == "union_tag_invalid":

@@ -4,6 +4,7 @@ Small transactions keep other writers waiting for milliseconds only, however lar
 one guarded statement; what was never published, or is no longer pointed at, is swept after an hour.
 """
 
+import contextlib
 import hashlib
 import os
 import zlib
@@ -12,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Column, case, delete, exists, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core import ids
@@ -28,12 +30,18 @@ PROBES, PROBE_BYTES = 4, 4096
 def write(database: Database, pieces: Iterable[bytes]) -> tuple[str, int]:
     """Store a stream of bytes; returns its SHA-256 (hex) and its size in bytes.
 
-    The caller must point a row at the blob within the hour, in a transaction that calls :func:`touch`.
+    The caller must point a row at the blob within the hour, in a transaction that calls :func:`touch`. A write that
+    fails leaves nothing behind, or a full disk would stay full for an hour.
     """
     writer = Writer(database)
-    for piece in pieces:
-        writer.write(piece)
-    return writer.publish()
+    try:
+        for piece in pieces:
+            writer.write(piece)
+        return writer.publish()
+    except BaseException:
+        with contextlib.suppress(SQLAlchemyError):  # then the sweep does it
+            writer.abandon()
+        raise
 
 
 class Writer:
@@ -66,8 +74,11 @@ class Writer:
         return sha256, self.size
 
     def abandon(self) -> None:
-        """Delete what was stored."""
-        _erase(self._database, self._id)
+        """Delete what was stored; what was published after all (only the answer was lost) stays for the sweep."""
+        with self._database.reading() as session:
+            published = session.scalar(select(Blob.sha256).where(Blob.id == self._id))
+        if published is None:
+            _erase(self._database, self._id)
 
     def _store(self, chunk: bytes) -> None:
         self._digest.update(chunk)

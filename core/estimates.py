@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from core import fleet
+from core import fleet, plan_idle
 from core.db import now
 from core.errors import Invalid
 from core.jobs import needs, pace
-from core.jobs.submit import find_dataset, make_plan
+from core.jobs.submit import find_dataset, planned
 from core.plan import Plan
 from core.plan_length import Length, length, samples
-from core.plan_memory import Memory
+from core.plan_memory import Heaps, Memory
 from core.specs import TrainJob
 from core.tables import Dataset, Worker
 
@@ -60,13 +60,16 @@ def estimate(session: Session, tenant: str, request: TrainJob) -> Estimate:
     """Of a job as it would be submitted.
 
     Raises:
-        Invalid: unknown dataset, or a network the data cannot feed.
+        Invalid: unknown dataset, a network the data cannot feed, options without effect, or a version to start from
+            that is unknown or of another network.
     """
     dataset = find_dataset(session, tenant, request.dataset)
-    made = make_plan(request, dataset)
+    plan_idle.check(request.training, dataset.kind)
+    request, made, _ = planned(session, tenant, request, dataset)
     known = fleet.known(session, now(session))
     run = length(request, samples(request, dataset.task, dataset.splits))
-    memory = needs.memory(request, dataset, made, needs.most_threads(known))
+    heaps = Heaps.of(made, request)
+    memory = needs.memory(request, dataset, made, needs.most_threads(known), heaps=heaps)
     return Estimate(
         request=request,
         dataset=dataset,
@@ -74,7 +77,7 @@ def estimate(session: Session, tenant: str, request: TrainJob) -> Estimate:
         length=run,
         memory=memory,
         time=_time(session, request, dataset, made, run, known),
-        verdict=_verdict(request, dataset, made, memory, known),
+        verdict=_verdict(request, dataset, made, memory, known, heaps),
     )
 
 
@@ -92,14 +95,16 @@ def _time(
     return Time(per_epoch, total, None, found)
 
 
-def _verdict(request: TrainJob, dataset: Dataset, made: Plan, memory: Memory, known: Sequence[Worker]) -> Verdict:
+def _verdict(
+    request: TrainJob, dataset: Dataset, made: Plan, memory: Memory, known: Sequence[Worker], heaps: Heaps
+) -> Verdict:
     """The words are those of the refusal that a submission would meet."""
     need = fleet.Need(request.device, request.devices, memory.least_bytes)
     misfits = [(worker, fleet.misfit(worker, need)) for worker in known]
     best = fleet.largest(known, need)
     batch = None
     if best is not None:
-        batch = needs.largest_batch(request, dataset, made, needs.most_threads(known), fleet.slot_bytes(best))
+        batch = needs.largest_batch(request, dataset, made, needs.most_threads(known), fleet.slot_bytes(best), heaps)
     if not known:
         return Verdict(None, "no worker was seen within a day; the job would wait for one", None, misfits)
     try:

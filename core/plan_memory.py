@@ -26,6 +26,8 @@ MOST_BATCH = 2**20
 _LIBRARIES = 80 * 2**20
 """What the first step and the export touch of torch and ONNX Runtime: 61 MiB for the smallest RNN, 72 for a CNN; the
 fit over larger networks gives 87, since each kernel brings pages and buffers of its own."""
+_MEASURED = 64
+"""Samples whose tensors are put into a heap; what others take is in proportion."""
 _EVALUATION_BATCH = 512
 """``models.evaluate`` looks at this many samples at once."""
 _READ_AT_ONCE = 1024
@@ -114,6 +116,21 @@ class Memory:
         return self.training_bytes + min(self.dataset_bytes, self.mapped_bytes)
 
 
+@dataclass(frozen=True)
+class Heaps:
+    """Bytes a sample that a training step takes, and a look at samples without gradients."""
+
+    step: float
+    evaluation: float
+
+    @classmethod
+    def of(cls, plan: Plan, spec: TrainSpec) -> "Heaps":
+        """From those of some samples: a deep network has thousands of tensors, and batches are tried one by one."""
+        halved = spec.hyperparameters.precision == "bf16"
+        step = step_bytes(plan, _MEASURED, halved=halved)
+        return cls(step / _MEASURED, evaluation_bytes(plan, _MEASURED) / _MEASURED)
+
+
 def needed(
     plan: Plan,
     spec: TrainSpec,
@@ -121,21 +138,24 @@ def needed(
     threads: int = USUAL_THREADS,
     batch_size: int | None = None,
     devices: int = 1,
+    heaps: Heaps | None = None,
 ) -> Memory:
     """The memory of a training on so many threads; ``batch_size`` instead of the spec's, if it is given.
 
     On several ``devices`` each has a process, with a part of every batch and data of its own; they share the file.
+    ``heaps`` are those of this plan and spec, for who asks about several batches.
     """
-    rules = spec.hyperparameters
+    rules, heaps = spec.hyperparameters, heaps or Heaps.of(plan, spec)
     whole = math.ceil((batch_size or rules.samples_per_batch or FULL_BATCH_CHUNK) / devices)
     batch = min(whole, math.ceil(samples.train / devices))
     division = divide(plan, whole, max(1, threads // devices))
-    shares, activations = _step(plan, division, batch, halved=rules.precision == "bf16")
+    shares, activations = _step(plan, division, batch, heaps)
     weights = plan.parameters * BYTES
     optimizer = _numbers(rules.optimizer) * weights
-    evaluated, evaluation = _evaluation(plan, spec, samples)
+    evaluated, evaluation = _evaluation(plan, spec, samples, heaps)
     if division is None:  # in the thread of the steps: tensors of fewer samples find room where theirs were
         evaluation = max(0, evaluation - activations * max(0, batch - evaluated) // batch)
+    evaluation += _said(plan, spec, samples)
     # A checkpoint is a copy of weights, optimizer and best weights; the copy is still there while the next steps run.
     state = optimizer + weights
     copy = weights + state
@@ -163,26 +183,36 @@ def needed(
     return Memory(parts, held, devices * mapped if samples.mappable else held)
 
 
-def _step(plan: Plan, division: Division | None, batch: int, *, halved: bool) -> tuple[int, int]:
+def _step(plan: Plan, division: Division | None, batch: int, heaps: Heaps) -> tuple[int, int]:
     """Threads that share a batch, and the bytes that its inputs, and what is kept for the backward pass, take."""
     inputs = batch * math.prod(plan.input) * (BYTES + 1)  # raw, and normalised
     if division is None:
-        return 1, inputs + math.ceil(_GROWTH * step_bytes(plan, batch, halved=halved))
+        return 1, inputs + math.ceil(_GROWTH * batch * heaps.step)
     piece = min(math.ceil(batch / division.threads), division.piece)
-    steps = division.threads * step_bytes(plan, piece, halved=halved)
+    steps = division.threads * piece * heaps.step
     return division.threads, inputs + math.ceil(_GROWTH_OF_SHARES * steps)
 
 
-def _evaluation(plan: Plan, spec: TrainSpec, samples: Samples) -> tuple[int, int]:
+def _evaluation(plan: Plan, spec: TrainSpec, samples: Samples, heaps: Heaps) -> tuple[int, int]:
     """How many samples are looked at together, and their bytes."""
     most = max(samples.test, held_out(samples.train, spec.data.validation))
     count = min(_EVALUATION_BATCH, most)
     if plan.carries:
         count = math.ceil(_READ_AT_ONCE / plan.input[0])
-    taken = evaluation_bytes(plan, count)
+    taken = math.ceil(count * heaps.evaluation)
     if plan.variable and any(layer.kind == "conv" for layer in plan.layers):
         taken = math.ceil(_LENGTHS * taken)
     return count, taken
+
+
+def _said(plan: Plan, spec: TrainSpec, samples: Samples) -> int:
+    """What the network says of a whole split, twice while its parts are put together: much where classes are many.
+
+    Of forecasts, and of a text, it is counted elsewhere.
+    """
+    if not samples.mappable:
+        return 0
+    return 2 * BYTES * plan.outputs * max(samples.test, held_out(samples.train, spec.data.validation))
 
 
 def largest_batch_size(fits: Callable[[int], bool], least: int = 1) -> int | None:

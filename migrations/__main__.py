@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -35,7 +36,10 @@ def _wait_for(database: Database) -> None:
 
 def main() -> None:
     """Bring the database that the settings name up to date."""
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit(f"the settings cannot be used: {error}")
     log.configure(settings.log_level, settings.log_format)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     database = Database(settings.database)

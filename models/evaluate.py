@@ -106,17 +106,26 @@ def per_class(logits: Tensor, targets: Tensor) -> list[dict[str, float | int | N
     count, guesses = logits.shape[1], logits.argmax(1)
     found = (targets[guesses == targets], guesses, targets)
     hits, predicted, support = (labels.bincount(minlength=count).tolist() for labels in found)
-    probabilities, truth = logits.double().softmax(1).cpu(), targets.cpu()
+    probability, truth = _probabilities(logits), targets.cpu()
     return [
         {
             "precision": _ratio(hits[label], predicted[label]),
             "recall": _ratio(hits[label], support[label]),
             "f1": _ratio(2 * hits[label], predicted[label] + support[label]),
-            "auroc": _auroc(probabilities[:, label].contiguous(), truth == label),
+            "auroc": _auroc(probability(label), truth == label),
             "support": support[label],
         }
         for label in range(len(hits))
     ]
+
+
+def _probabilities(logits: Tensor) -> Callable[[int], Tensor]:
+    """Gives those of a class for all samples, [N] in double precision, in which those of many classes fill a memory."""
+    if logits.shape[1] <= MOST_CONFUSED:
+        whole = logits.double().softmax(1).cpu()
+        return lambda label: whole[:, label].contiguous()
+    normaliser = torch.cat([part.double().logsumexp(1) for part in torch.split(logits, BATCH)])
+    return lambda label: (logits[:, label].double() - normaliser).exp().cpu()
 
 
 def macro(classes: list[dict[str, float | int | None]], name: str) -> float | None:

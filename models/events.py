@@ -104,7 +104,7 @@ Event = Started | FirstStep | Metrics | Checkpointed | Paused | StopStep | Finis
 
 
 class Diverged(ValueError):
-    """A loss is no longer a finite number."""
+    """A loss, or a weight, is no longer a finite number."""
 
     def __init__(self, step: int, name: str, value: float) -> None:
         super().__init__(

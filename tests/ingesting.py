@@ -53,7 +53,9 @@ class Result:
         return [packed[start:end].decode() for start, end in pairwise(offsets)]
 
 
-def ingested(files: Files | Iterable[tuple[str, bytes]], *, limit: int = LIMIT, **options: Any) -> Result:
+def ingested(
+    files: Files | Iterable[tuple[str, bytes]], *, limit: int = LIMIT, memory: int = LIMIT, **options: Any
+) -> Result:
     """Ingest and read the file back. Fails if anything else is left behind, or findings are not JSON."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -62,10 +64,12 @@ def ingested(files: Files | Iterable[tuple[str, bytes]], *, limit: int = LIMIT, 
         for number, (upload, content) in enumerate(pairs):
             (folder / f"upload{number}").write_bytes(content)
             uploads.append(Upload(upload, folder / f"upload{number}"))
-        return ingested_files(uploads, folder, limit=limit, **options)
+        return ingested_files(uploads, folder, limit=limit, memory=memory, **options)
 
 
-def ingested_files(uploads: list[Upload], folder: Path, *, limit: int = LIMIT, **options: Any) -> Result:
+def ingested_files(
+    uploads: list[Upload], folder: Path, *, limit: int = LIMIT, memory: int = LIMIT, **options: Any
+) -> Result:
     """The same for files that are there; ``folder`` is for what is written."""
     scratch, output = folder / "scratch", folder / "output" / "data.safetensors"
     scratch.mkdir()
@@ -83,6 +87,7 @@ def ingested_files(uploads: list[Upload], folder: Path, *, limit: int = LIMIT, *
             output,
             scratch=scratch,
             limit_bytes=limit,
+            memory_bytes=memory,
             source="a test",
             report=report,
         )

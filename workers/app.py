@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from celery import signals
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import jobs, log
@@ -14,7 +15,10 @@ from core.settings import Settings
 from workers import supervisor
 from workers.runtime import Runtime
 
-settings = Settings()
+try:
+    settings = Settings()
+except ValidationError as error:
+    sys.exit(f"the settings cannot be used: {error}")
 app = celery_app(settings.broker_url)
 _runtime: list[Runtime] = []
 

@@ -5,12 +5,14 @@ It knows files and pipes only. Small reports go up the pipe as JSON; checkpoints
 
 import contextlib
 import ctypes
+import errno
 import faulthandler
 import importlib
 import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -115,6 +117,15 @@ def give_way(niceness: int) -> None:
             Path("/proc/self/autogroup").write_text(str(whole))
 
 
+def _asked_for(text: str) -> str:
+    """What an allocator's own words say of the block that there was no room for: PyTorch's of a CPU and of a GPU."""
+    found = re.search(r"tried to allocate (\d+) bytes", text)
+    if found is not None:
+        return f" when it asked for {int(found[1]) / 2**20:,.0f} MiB more"
+    found = re.search(r"Tried to allocate ([\d.]+ [KMG]iB)", text)
+    return f" when it asked for {found[1]} more" if found is not None else ""
+
+
 def _explain(error: BaseException, kind: str) -> dict[str, Any]:
     """The error as the user sees it: a stable code, a sentence, and whether another attempt may help."""
     from core.errors import EpochdError
@@ -129,8 +140,10 @@ def _explain(error: BaseException, kind: str) -> dict[str, Any]:
         return {"code": "diverged", "message": text, "retryable": False, "detail": {"step": error.step}}
     if isinstance(error, RankFailed) and error.code is not None:
         return {"code": "crashed", "message": f"{text[0].upper()}{text[1:]}.", "retryable": True}
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
-        return {"code": "out_of_memory", "message": f"The {WORK[kind]} ran out of memory: {text}", "retryable": False}
+    full = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    if full or "out of memory" in text or "can't allocate memory" in text:
+        message = f"The {WORK[kind]} ran out of memory{_asked_for(text)}."
+        return {"code": "out_of_memory", "message": message, "retryable": False, "detail": {"reason": text}}
     if isinstance(error, ValueError | EpochdError):
         return {"code": "invalid_data", "message": text, "retryable": False}
     if isinstance(error, OSError):

@@ -23,14 +23,21 @@ def crash(code: int, reported: dict[str, Any] | None, memory: Watch, detail: dic
     """What a child that ended by itself died of; ``reported`` is the error that it told, if it could."""
     if reported is not None and not (reported["code"] == "crashed" and memory.ran_out()):
         detail |= reported.get("detail", {})
-        return error(reported["code"], reported["message"], reported["retryable"], **detail)
+        message = reported["message"]
+        if reported["code"] == "out_of_memory":
+            message += f" {_memory(detail)}"
+        return error(reported["code"], message, reported["retryable"], **detail)
     if (code == -signal.SIGKILL or reported is not None) and memory.ran_out():
-        message = f"The machine ran out of memory; the job used {detail['peak_memory_bytes'] / 2**20:.0f} MiB."
-        return error("out_of_memory", message, False, **detail)
+        return error("out_of_memory", f"The machine ran out of memory. {_memory(detail)}", False, **detail)
     if code == FORKSERVER_LOST:
         return error("crashed", "The process that starts trainings was lost.", True, **detail)
     how = f"was ended by {detail['signal']}" if code < 0 else f"ended with exit code {code}"
     return error("crashed", f"The job's process {how}.", True, **detail)
+
+
+def _memory(detail: dict[str, Any]) -> str:
+    used, limit = (detail[name] / 2**20 for name in ("peak_memory_bytes", "memory_limit_bytes"))
+    return f"The job's process used up to {used:,.0f} MiB of the machine's {limit:,.0f}."
 
 
 def _signal_name(number: int) -> str:

@@ -23,6 +23,7 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
         output,
         scratch=scratch,
         limit_bytes=task["limit_bytes"],
+        memory_bytes=task["memory_bytes"],
         source=task["source"],
         report=lambda stage, done, total: report(type="stage", stage=stage, done=done, total=total),
     )

@@ -15,6 +15,9 @@ from core.specs import EvaluateJob, ExplainJob, IngestJob, PredictJob, TrainJob,
 from core.tables import Dataset, Job
 from workers.runtime import Runtime
 
+COPIES = 3
+"""Of an upload on the disk while it is read, at most: what archives unpack to, the samples, the file made of them."""
+
 
 def make(runtime: Runtime, claim: Claim, scratch: Path, device: str, deadline: float) -> dict[str, Any]:
     """The task of one attempt; ``scratch`` is its folder, ``deadline`` the end of its lease (monotonic clock)."""
@@ -46,7 +49,11 @@ def _training(runtime: Runtime, claim: Claim, scratch: Path, device: str) -> dic
             blobs.fetch(runtime.database, sha256, Path(resume[-1]))
     start = None
     if claim.start is not None:
-        start = {"weights": str(scratch / "start.safetensors"), "keep_head": claim.start.keep_head}
+        start = {
+            "weights": str(scratch / "start.safetensors"),
+            "keep_head": claim.start.keep_head,
+            "tokens": claim.start.tokens,
+        }
         blobs.fetch(runtime.database, claim.start.weights_sha256, scratch / "start.safetensors")
     request = TrainJob.model_validate(claim.spec)
     return {
@@ -80,7 +87,8 @@ def _ingest(runtime: Runtime, claim: Claim, scratch: Path) -> dict[str, Any]:
         "uploads": uploads,
         "options": spec.options.model_dump(mode="json"),
         "source": spec.source,
-        "limit_bytes": fleet.slot_bytes(runtime.worker) // 2,
+        "limit_bytes": shutil.disk_usage(scratch).free // COPIES,
+        "memory_bytes": fleet.slot_bytes(runtime.worker) // 2,
     }
 
 

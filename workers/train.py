@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from core.encode.text import Tokens
 from core.specs import TrainSpec
 from models import checkpoint, events, export, networks, training
 from models.data import splits
@@ -20,7 +21,9 @@ def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> 
     resume = checkpoint.load(*(Path(path) for path in task["resume"])) if task["resume"] else None
     start = None
     if task["start"] is not None:
-        start = training.Start(checkpoint.load_weights(Path(task["start"]["weights"])), task["start"]["keep_head"])
+        given = task["start"]
+        tokens = None if given["tokens"] is None else Tokens.from_dict(given["tokens"])
+        start = training.Start(checkpoint.load_weights(Path(given["weights"])), given["keep_head"], tokens)
     last = time.monotonic()
 
     def due() -> bool:

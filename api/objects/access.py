@@ -39,9 +39,9 @@ class Key(TypedDict):
 
 
 class NewKey(Key):
-    """A key just made; ``secret`` is shown this once."""
+    """A key just made; ``secret`` is shown this once, and null when an Idempotency-Key gives the answer again."""
 
-    secret: str
+    secret: str | None
 
 
 class Session(TypedDict):

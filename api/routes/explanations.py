@@ -45,8 +45,8 @@ ANSWER = documented(
     "conflict",
     "unsupported_media_type",
     "invalid_request",
-    "overloaded",
     "idempotency_mismatch",
+    "overloaded",
     headers=APPLIED,
     description="The parts of the sample, and what each adds; or a picture of it, by Accept.",
     also=documented(
@@ -71,7 +71,10 @@ async def explain(
     ] = "",
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Explain what a version says of one sample: which parts speak for its answer, and which against it."""
+    """Explain what a version says of one sample: which parts speak for its answer, and which against it.
+
+    An Idempotency-Key keeps a repetition from making a second job; what is answered at once makes none.
+    """
     kind = bodies.media_type(request.headers.get("content-type", ""))
     loaded = await service.predict.versions.get(caller.tenant, reference)
     version = loaded.version

@@ -10,6 +10,7 @@ from api import express, objects
 from api.answers import NOT_MODIFIED, documented, json
 from api.auth import COOKIE, same_origin
 from api.deps import Admin, Caller, DatabaseDep, ServiceDep
+from api.once import IdempotencyKey, once
 from api.paging import LINK, IdCursor, Limit, Page, page
 from core.catalog import keys
 from core.errors import Conflict
@@ -17,6 +18,7 @@ from core.specs import NO_NUL, Name, Spec
 from core.tables import ApiKey
 
 router = APIRouter(prefix="/v1", tags=["keys"])
+CREATE = "POST /v1/keys"
 
 
 class KeyRequest(Spec):
@@ -46,13 +48,28 @@ def list_keys(
     return page(request, [express.key(row) for row in rows], limit, [row.id for row in rows])
 
 
-@router.post("/keys", status_code=201, responses=documented(objects.NewKey, status=201))
-def create_key(body: KeyRequest, admin: Admin, service: ServiceDep) -> Response:
-    """Make a key. Its secret is in this answer and nowhere else."""
+@router.post(
+    "/keys",
+    status_code=201,
+    responses=documented(
+        objects.NewKey, "idempotency_mismatch", status=201, headers={"Location": "Where the key is revoked."}
+    ),
+)
+def create_key(body: KeyRequest, admin: Admin, service: ServiceDep, idempotency_key: IdempotencyKey = None) -> Response:
+    """Make a key. Its secret is in this answer and nowhere else: it is not stored, so no repetition has it again."""
+    secret: str | None = None
     with service.database.transaction() as session:
-        row, secret = keys.create(session, body.tenant, body.name, admin=body.admin)
+
+        def make() -> str:
+            nonlocal secret
+            row, secret = keys.create(session, body.tenant, body.name, admin=body.admin)
+            return f"/v1/keys/{row.id}"
+
+        asked = body.model_dump(mode="json")
+        location, _ = once(session, admin.tenant, CREATE, idempotency_key, asked, make, 201)
+        row = keys.find(session, location.rpartition("/")[2])
     service.watch.look_soon()
-    return json({**express.key(row), "secret": secret}, 201)
+    return json({**express.key(row), "secret": secret}, 201, {"Location": location})
 
 
 @router.delete("/keys/{key_id}", status_code=204, responses=documented(None, "not_found", "conflict", status=204))

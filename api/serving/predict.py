@@ -18,6 +18,7 @@ from api import objects
 from api.auth import Access
 from api.errors import answer
 from api.metrics import Counters
+from api.pointers import unknown_parameter
 from api.serving import bodies
 from api.serving.batching import Computed
 from api.serving.buffers import Buffer, Buffers
@@ -194,7 +195,10 @@ async def body_of(receive: Receive, buffer: Buffer) -> bytes:
 def _top(query: bytes) -> int | None:
     if not query:
         return None
-    given = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("top")
+    asked = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    if (unknown := next((name for name in asked if name != "top"), None)) is not None:
+        raise unknown_parameter(unknown, ["top"])
+    given = asked.get("top")
     if given is None:
         return None
     if not (given[-1].isascii() and given[-1].isdigit() and 1 <= int(given[-1][:10]) <= 1000):

@@ -45,6 +45,18 @@ def _add(session: Session, key_id: str, digest: str, tenant: str, name: str, adm
     return row
 
 
+def find(session: Session, key_id: str) -> ApiKey:
+    """A key by its id, revoked or not.
+
+    Raises:
+        NotFound: no such key.
+    """
+    row = session.get(ApiKey, key_id)
+    if row is None:
+        raise NotFound(f"there is no key {key_id!r}")
+    return row
+
+
 def bootstrap(session: Session, text: str) -> None:
     """Make the key that an operator wrote into a secret file an admin key, unless it is known already.
 

@@ -186,7 +186,7 @@ class Preprocessing:
         """What ``as_dict`` gave."""
         values = _with_tuples(fields)
         if values.get("tokens") is not None:
-            values["tokens"] = Tokens(**_with_tuples(values["tokens"]))
+            values["tokens"] = Tokens.from_dict(values["tokens"])
         if values.get("frames") is not None:
             values["frames"] = Frames(**values["frames"])
         if values.get("targets") is not None:

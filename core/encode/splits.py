@@ -48,7 +48,8 @@ def stratified(targets: NDArray[np.int64], count: int, seed: int) -> tuple[NDArr
         order = room[np.argsort(-(share - quota)[room], kind="stable")]
         quota[order[:missing]] += 1
     shuffled = permutation(len(targets), seed)
-    drawn = np.concatenate([shuffled[targets[shuffled] == label][:number] for label, number in enumerate(quota)])
+    by_class = shuffled[np.argsort(targets[shuffled], kind="stable")]
+    place = np.arange(len(targets)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # of each within its class
     mask = np.zeros(len(targets), bool)
-    mask[drawn] = True
+    mask[by_class[place < np.repeat(quota, sizes)]] = True
     return np.flatnonzero(~mask), np.flatnonzero(mask)

@@ -66,6 +66,11 @@ class Tokens:
         ranked = sorted(counts, key=lambda token: (-counts[token], token))
         return replace(tokens, vocabulary=tuple(ranked[: size - FIRST]))
 
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        """What a version's preprocessing has of them, as JSON."""
+        return cls(**{**fields, "vocabulary": tuple(fields["vocabulary"])})
+
     @property
     def size(self) -> int:
         """Ids in all."""

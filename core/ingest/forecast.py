@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from core.ingest import file, moments, numbers
 from core.ingest.file import Tensor
 from core.ingest.findings import Refused, shown
-from core.ingest.members import Member
+from core.ingest.members import Member, not_utf8
+from core.ingest.samples import bad_label
 from core.ingest.table import Cells, Table, open_table
 from core.ingest.tables import LABELS, TEXTS
 from core.ingest.work import Work
@@ -105,6 +106,10 @@ def _columns(table: Table, member: Member) -> _Columns:
         raise Refused(f"{member.name}: column {unnamed[0] + 1} has no name; name every column in the first row")
     if not places:
         raise Refused(f"{member.name} has no column of numbers beside {shown(header[0])!r}")
+    for name in filter(None, header):
+        reason = not_utf8(name) or bad_label(name)
+        if reason is not None:
+            raise Refused(f"{member.name}, row 1, the name of a column: {reason.replace('the label', 'it')}")
     return _Columns([header[place] for place in places], places, time, len(header))
 
 
@@ -149,8 +154,11 @@ def _rows(table: Table, columns: _Columns, work: Work) -> NDArray[np.float32]:
         if isinstance(parsed, str):
             raise Refused(f"{name}, row {row}: {parsed}")
         values.frombytes(parsed.tobytes())
-        if len(values) * values.itemsize > work.limit_bytes:
-            raise Refused(f"the rows take more than {work.limit_bytes:,} bytes, which is the limit")
+        if len(values) * values.itemsize > work.memory_bytes:
+            raise Refused(
+                f"the rows of {name} take more than {work.memory_bytes:,} bytes, which is the limit for what has to be "
+                "in memory; leave columns or early rows out"
+            )
         work.progress("reading", number)
     if columns.time is not None and table.header is not None:
         work.findings.values["time"] = {"column": table.header[columns.time], **clock.told()}

@@ -45,6 +45,7 @@ def ingest(
     *,
     scratch: Path,
     limit_bytes: int,
+    memory_bytes: int | None = None,
     source: str,
     report: Callable[[str, int, int | None], None],
 ) -> Ingested:
@@ -58,8 +59,11 @@ def ingest(
     following on those of train; a corpus has text and offsets, those of pieces of 500 characters.
 
     ``limit_bytes`` bounds what archives unpack to, and the samples; ``scratch`` needs room for both and is left as
-    it was. ``report(stage, done, total or None)`` is called a few times a second: ``unpacking`` bytes of the uploads,
-    then samples, in ``looking at headers`` (pictures and recordings only), ``reading``, ``checking`` and ``writing``.
+    it was. ``memory_bytes`` (null: as many) bounds a forecast's table, and arrays of an npz that are stored column by
+    column: they are in memory as a whole; of all else some megabytes are.
+
+    ``report(stage, done, total or None)`` is called a few times a second: ``unpacking`` bytes of the uploads, then
+    samples, in ``looking at headers`` (pictures and recordings only), ``reading``, ``checking`` and ``writing``.
 
     Raises:
         Refused: the files make no data set; ``output`` is not written.
@@ -67,7 +71,8 @@ def ingest(
     findings = Findings()
     try:
         with TemporaryDirectory(prefix="ingest-", dir=scratch) as folder, ExitStack() as opened:
-            work = Work(options, findings, Progress(report), Path(folder), limit_bytes, opened)
+            limits = limit_bytes, memory_bytes or limit_bytes
+            work = Work(options, findings, Progress(report), Path(folder), *limits, opened)
             unpacked = unpack(uploads, work)
             group, members = choose(unpacked, work)
             if group == "corpus":

@@ -103,5 +103,7 @@ def _undecided(members: list[Member], present: list[str], work: Work) -> str:
     return (
         f"there is {wanted} in the upload (files: {seen}). Read are: png, jpeg, bmp, webp, wav, flac, "
         "ogg, mp3 in a folder per class, IDX, npz, csv, tsv, jsonl, ts, and txt in a folder per class, one per class, "
-        "or as one text" + ("; the option kind may be wrong" if work.options.kind else "")
+        "or as one text"
+        + ("; the option kind may be wrong" if work.options.kind else "")
+        + ("; tables and texts are known by their names: send filename" if "no extension" in counts else "")
     )

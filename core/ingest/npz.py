@@ -64,6 +64,12 @@ def _read(archive: zipfile.ZipFile, arrays: list[Array], name: str, work: Work) 
     total = sum(_size(array) for _, *pair in pairs for array in pair)
     if total > work.limit_bytes:
         raise Refused(f"{name} unpacks to {total:,} bytes; the limit is {work.limit_bytes:,}")
+    for array in (one for _, *both in pairs for one in both):
+        if array.fortran and _size(array) > work.memory_bytes:
+            raise Refused(
+                f"{name}: {array} is stored column by column, so that all of it has to be in memory, and the limit "
+                f"there is {work.memory_bytes:,} bytes; store it by rows (numpy.ascontiguousarray)"
+            )
     inputs = [pair[1] for pair in pairs]
     samples = _new(_kind(inputs, name, work), inputs, name, work)
     samples.expected = sum(array.shape[0] for array in inputs)

@@ -29,7 +29,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Work:
-    """One ingest under way. ``folder`` is its own, emptied at the end; ``limit_bytes`` bounds what is written there.
+    """One ingest under way. ``folder`` is its own, emptied at the end; ``limit_bytes`` bounds what is written there,
+    ``memory_bytes`` what has to be in memory as a whole.
 
     ``opened`` closes at the end, however that comes, what was opened for the whole time.
     """
@@ -39,4 +40,5 @@ class Work:
     progress: Progress
     folder: Path
     limit_bytes: int
+    memory_bytes: int
     opened: ExitStack

@@ -46,10 +46,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Start:
-    """The weights that a fine-tuning starts from. ``keep_head``: its classes or targets are those of their training."""
+    """The weights that a fine-tuning starts from. ``keep_head``: its classes or targets are those of their training.
+
+    ``tokens``: how the texts of their training became ids, as the version's preprocessing has it; else null.
+    """
 
     weights_sha256: str
     keep_head: bool
+    tokens: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ def _in_memory(job: Job, dataset: Dataset | None, threads: int) -> int:
     if dataset is None or job.kind != "train":
         return job.memory_bytes
     request = TrainJob.model_validate(job.spec)
-    return needs.memory(request, dataset, make_plan(request, dataset), threads).total_bytes
+    return needs.memory(request, dataset, make_plan(request, dataset, job.vocabulary), threads).total_bytes
 
 
 def _start(session: Session, job: Job) -> Start | None:
@@ -162,7 +166,7 @@ def _start(session: Session, job: Job) -> Start | None:
     _, version = refer(session, job.tenant, reference)
     before, now_read = (session.get_one(Dataset, one) for one in (version.dataset_id, job.dataset_id))
     learnt = [(one.task, one.classes, one.targets) for one in (before, now_read)]
-    return Start(version.weights_sha256, learnt[0] == learnt[1])
+    return Start(version.weights_sha256, learnt[0] == learnt[1], version.preprocessing.get("tokens"))
 
 
 def _claimed(worker: Worker, kind: str, step: int | None) -> Event:

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from core import fleet, ids, plan, plan_start
+from core import fleet, ids, plan, plan_idle, plan_start
 from core.catalog import datasets, models
 from core.db import now
+from core.encode.text import Tokens
 from core.errors import Invalid, NotFound
 from core.jobs import needs, prediction
 from core.jobs.events import Event
@@ -65,16 +66,13 @@ class Intake:
         return accepted
 
     def _training(self, tenant: str, request: TrainJob, dataset: Dataset) -> Accepted:
-        made = make_plan(request, dataset)
-        if request.fine_tune_from is not None:
-            # by its number from now on: wherever an alias moves, every attempt starts from the same weights
-            pinned = self._start(tenant, request, request.fine_tune_from, made)
-            request = request.model_copy(update={"fine_tune_from": pinned})
+        plan_idle.check(request.training, dataset.kind)
+        request, made, vocabulary = planned(self._session, tenant, request, dataset)
         threads = needs.most_threads(self._known)
         memory = needs.memory(request, dataset, made, threads).least_bytes
         largest = partial(needs.largest_batch, request, dataset, made, threads)
         fleet.refuse_if_nobody_fits(self._known, fleet.Need(request.device, request.devices, memory), largest)
-        own = {"model": request.model, "parameters": made.parameters, "flops": made.flops}
+        own = {"model": request.model, "parameters": made.parameters, "flops": made.flops, "vocabulary": vocabulary}
         job = self._job(tenant, request, dataset, request.device, memory, request.devices, **own)
         return Accepted(job, dataset, made)
 
@@ -127,26 +125,6 @@ class Intake:
             found = self._datasets[tenant, reference] = find_dataset(self._session, tenant, reference)
         return found
 
-    def _start(self, tenant: str, request: TrainJob, reference: str, made: plan.Plan) -> str:
-        """The version to start from as ``name:version``; Invalid unless it is of a network like this one."""
-        try:
-            name, version = models.refer(self._session, tenant, reference)
-        except NotFound as error:
-            raise Invalid(error.message, "#/fine_tune_from") from None
-        pinned = f"{name}:{version.version}"
-        before = {field: version.spec[field] for field in TrainSpec.model_fields if field in version.spec}
-        spec = TrainSpec.model_validate(before)
-        family = spec.network.family
-        if request.network.family != family:
-            raise Invalid(f"{pinned} is a {family}: give its network to start from its weights", "#/network/family")
-        trained_on = self._session.get_one(Dataset, version.dataset_id)
-        if trained_on.kind in ("text", "corpus"):
-            raise Invalid(
-                "a training on texts chooses its own tokens, so it cannot start from weights", "#/fine_tune_from"
-            )
-        plan_start.check(made, plan.make(spec, sample_of(trained_on)), pinned)
-        return pinned
-
     def write(self) -> None:
         """Store the jobs with their first events. Plain inserts: the unit of work would take most of the time."""
         if not self.accepted:
@@ -166,6 +144,39 @@ def _queued(accepted: Accepted) -> dict[str, Any]:
         data["fine_tune_from"] = job.spec["fine_tune_from"]
     event = Event("queued", "The job was accepted.", data)
     return {"job_id": job.id, "seq": job.last_seq, "attempt": 0, "created_at": job.created_at, **vars(event)}
+
+
+def planned(
+    session: Session, tenant: str, request: TrainJob, dataset: Dataset
+) -> tuple[TrainJob, plan.Plan, int | None]:
+    """A request and its plan, and the token ids of texts where they are known before the training.
+
+    The version that it starts from is named by its number from now on: wherever an alias moves, every attempt starts
+    from the same weights.
+
+    Raises:
+        Invalid: the network cannot be built for these samples, or the version is unknown, or one of another network.
+    """
+    made = make_plan(request, dataset)
+    if request.fine_tune_from is None:
+        return request, made, None
+    try:
+        name, version = models.refer(session, tenant, request.fine_tune_from)
+    except NotFound as error:
+        raise Invalid(error.message, "#/fine_tune_from") from None
+    pinned = f"{name}:{version.version}"
+    spec = TrainSpec.model_validate({key: version.spec[key] for key in TrainSpec.model_fields if key in version.spec})
+    if request.network.family != spec.network.family:
+        family = spec.network.family
+        raise Invalid(f"{pinned} is a {family}: give its network to start from its weights", "#/network/family")
+    trained_on = session.get_one(Dataset, version.dataset_id)
+    vocabulary = None
+    if version.preprocessing.get("tokens") is not None:
+        plan_start.check_tokens(request.data, dataset.kind, spec.data, trained_on.kind, pinned)
+        vocabulary = Tokens.from_dict(version.preprocessing["tokens"]).size
+        made = make_plan(request, dataset, vocabulary)
+    plan_start.check(made, plan.make(spec, sample_of(trained_on, vocabulary)), pinned)
+    return request.model_copy(update={"fine_tune_from": pinned}), made, vocabulary
 
 
 def find_dataset(session: Session, tenant: str, reference: str) -> Dataset:

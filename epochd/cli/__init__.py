@@ -1,9 +1,11 @@
 """The ``epochd`` command."""
 
+import sys
+
 import typer
 
 from epochd.cli import answering, datasets, estimate, explain, generation, jobs, registry, service, serving
-from epochd.cli.output import EXIT_CODES, out, reporting
+from epochd.cli.output import EXIT_CODES, OK, out, reporting, wants_json
 
 app = typer.Typer(
     name="epochd",
@@ -38,6 +40,9 @@ generation.register(app)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
     with reporting() as outcome:
-        app(args=arguments, prog_name="epochd")
+        # Of a wrong use typer tells people, and ``reporting`` tells programs.
+        status = app(args=given, prog_name="epochd", standalone_mode=not wants_json(given))
+        outcome.status = status if isinstance(status, int) else OK
     return outcome.status

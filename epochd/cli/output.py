@@ -2,9 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
@@ -126,6 +127,11 @@ class Outcome:
     status: int = OK
 
 
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the command line says ``--json``, also where it is too wrong to be read."""
+    return "--json" in takewhile(lambda argument: argument != "--", arguments)
+
+
 @contextmanager
 def reporting() -> Iterator[Outcome]:
     """Turn every error that a user can cause or meet into a message and an exit status."""
@@ -137,6 +143,9 @@ def reporting() -> Iterator[Outcome]:
         outcome.status = end.code if isinstance(end.code, int) else OK if end.code is None else FAILED
     except KeyboardInterrupt:
         outcome.status = INTERRUPTED
+    except typer.TyperException as error:  # a wrong use, of which typer has told people already
+        outcome.status = error.exit_code
+        out.json({"error": {"code": "usage", "message": error.format_message()}})
     except EpochdError as error:
         outcome.status = _report(error)
     except BrokenPipeError:

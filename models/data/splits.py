@@ -187,8 +187,11 @@ def places(manifest: dict[str, Any]) -> list[int]:
     return [columns.index(name) for name in manifest["targets"]]
 
 
-def preprocessing(train: Split, spec: TrainSpec, dataset: Dataset) -> Preprocessing:
-    """What the training split decides about all samples: the numbers to normalise with, or the vocabulary."""
+def preprocessing(train: Split, spec: TrainSpec, dataset: Dataset, tokens: Tokens | None = None) -> Preprocessing:
+    """What the training split decides about all samples: the numbers to normalise with, or the vocabulary.
+
+    ``tokens`` are those of texts where weights that know them are the start, in the place of a vocabulary of its own.
+    """
     sample, names = dataset.sample, dataset.manifest.get("targets") or []
     if sample.task == "forecast":
         assert sample.rows is not None
@@ -198,25 +201,30 @@ def preprocessing(train: Split, spec: TrainSpec, dataset: Dataset) -> Preprocess
         targets = Targets.fit(train.targets, names, horizon=cut.horizon, places=where, relative=relative)
         assert isinstance(train.inputs, np.ndarray), "tables are in memory"
         return Preprocessing.of_windows(train.inputs, cut.window, normalise, targets)
-    made = _inputs(train, spec, sample)
+    made = _inputs(train, spec, sample, tokens)
     if sample.task == "regression":
         return replace(made, targets=Targets.fit(train.targets, names))
     return made
 
 
-def _inputs(train: Split, spec: TrainSpec, sample: Sample) -> Preprocessing:
+def _inputs(train: Split, spec: TrainSpec, sample: Sample, known: Tokens | None) -> Preprocessing:
     data, normalise = spec.data, spec.data.normalisation(sample.task)
     if sample.kind in ("text", "corpus"):
         joined = sample.kind == "corpus"
+        most = None if joined else data.text_length
         tokens = Tokens.fit(
-            train.inputs,
+            train.inputs if known is None else [],
             data.tokens,
             size=data.vocabulary_size,
-            max_length=None if joined else data.text_length,
+            max_length=most,
             lowercase=data.lowercase,
             nfc=data.nfc,
             spaced=joined,
         )
+        if known is not None:
+            if replace(tokens, vocabulary=known.vocabulary) != replace(known, max_length=most):
+                raise ValueError("the weights to start from know texts that are cut otherwise; see the fields of data")
+            tokens = replace(known, max_length=most)
         if not joined:
             return Preprocessing.of_texts(tokens)
         assert sample.characters is not None

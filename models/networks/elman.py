@@ -1,7 +1,8 @@
 """The Elman network: h_t = tanh(W x_t + U h_(t-1) + b), h_0 = 0.
 
 One autograd function instead of a graph node for each step: one matrix product makes all input projections, one makes
-each weight gradient; only the recurrence itself goes step by step. Gradients equal ``nn.RNN``'s (tested in float64).
+each weight gradient of a block of steps; only the recurrence itself goes step by step, in two operations each way.
+Gradients equal ``nn.RNN``'s (tested in float64).
 """
 
 import math
@@ -11,7 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from models.networks.layers import as_autocast, stacked, tanh_of_half_
+from models.networks.layers import (
+    add_gradient_,
+    adder,
+    as_autocast,
+    blocks_backwards,
+    by_sigmoid,
+    no_gradient,
+    product_,
+    signed_,
+    stacked,
+)
 
 States = tuple[Tensor, ...]
 """What a recurrent layer carries on: h, and for an LSTM c, each [layers, N, H]."""
@@ -22,32 +33,46 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, inputs: Tensor, w: Tensor, u: Tensor, b: Tensor) -> Tensor:
         """inputs [T, N, F], w [H, F], u [H, H], b [H] -> states [T, N, H]."""
         steps, batch, features = inputs.shape
-        # doubled, since the tanh is taken of the half
-        states = torch.addmm(b, inputs.reshape(-1, features), w.t(), beta=2, alpha=2).view(steps, batch, -1)
-        transposed, minus_one, before = u.t(), states.new_full((1,), -1.0), None
-        for state in states.unbind():  # in place: the projection of a step becomes its state
-            if before is not None:
-                state.addmm_(before, transposed, alpha=2)
-            before = tanh_of_half_(state, minus_one)
+        shortcut = by_sigmoid(inputs)
+        states = inputs.new_empty(1 + steps, batch, len(u))  # the first is h_0
+        states[0] = 0.5 if shortcut else 0
+        recurrent, projection, bias = u, w, b
+        if shortcut:
+            recurrent, projection, bias = 4 * u, 2 * w, 2 * (b - u.sum(1))
+        product_(states[1:].view(-1, len(u)), inputs.reshape(-1, features), projection, bias)
+        squash_ = Tensor.sigmoid_ if shortcut else Tensor.tanh_
+        before, *others = states.unbind()
+        add_ = adder(before, recurrent)
+        for state in others:  # in place: the projection of a step becomes its state
+            before = squash_(add_(state, before))
+        if shortcut:
+            signed_(states)
         ctx.save_for_backward(inputs, w, u, states)
-        return states
+        return states[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor]:
         inputs, w, u, states = ctx.saved_tensors
-        steps = len(states)
-        before = torch.empty_like(states)  # gradients before the tanh
-        carried = grad[-1]
-        for step in range(steps - 1, -1, -1):
-            torch.ops.aten.tanh_backward.grad_input(carried, states[step], grad_input=before[step])
-            if step:
-                carried = torch.addmm(grad[step - 1], before[step], u)
-        flat = before.flatten(0, 1)
-        grad_inputs = torch.matmul(before, w) if ctx.needs_input_grad[0] else None
-        grad_w = flat.t() @ inputs.flatten(0, 1)
-        grad_u = before[1:].flatten(0, 1).t() @ states[:-1].flatten(0, 1)
-        return grad_inputs, grad_w, grad_u, flat.sum(0)
+        hidden, features = w.shape
+        grad_w, grad_u, grad_b = (no_gradient(w, *rows, hidden) for rows in ((features,), (hidden,), ()))
+        add_, one = adder(states[0], u.t()), u.new_ones(1)
+        grad_inputs = inputs.new_empty(inputs.shape) if ctx.needs_input_grad[0] else None
+        after = None
+        for first, end in blocks_backwards(inputs):
+            deltas = grad[first:end].clone(memory_format=torch.contiguous_format)  # become gradients before the tanh
+            slopes = torch.addcmul(one, states[first + 1 : end + 1], states[first + 1 : end + 1], value=-1)
+            for delta, slope in zip(reversed(deltas.unbind()), reversed(slopes.unbind()), strict=True):
+                if after is not None:
+                    add_(delta, after)
+                after = delta.mul_(slope)
+            rows = deltas.flatten(0, 1)
+            add_gradient_(grad_w, inputs[first:end].flatten(0, 1), rows)
+            add_gradient_(grad_u, states[first:end].flatten(0, 1), rows)
+            grad_b += rows.sum(0)
+            if grad_inputs is not None:
+                product_(grad_inputs[first:end].flatten(0, 1), rows, w.t())
+        return grad_inputs, grad_w.t(), grad_u.t(), grad_b
 
 
 class Elman(nn.Module):

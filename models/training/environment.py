@@ -53,6 +53,7 @@ def describe(threads: int, device: torch.device, devices: int = 1) -> dict[str, 
         libraries = {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
     return libraries | {
         "torch": str(torch.__version__),
+        "numpy": np.__version__,  # it makes the frames of recordings, and the numbers to normalise with
         "threads": str(threads),
         "device": device.type,
         "devices": str(devices),

@@ -48,7 +48,7 @@ class Run:
         environment.prepare(spec.seed, own_threads, device)
         self.spec, self.rules, self.threads, self.device = spec, spec.hyperparameters, threads, device
         splits = split(dataset, spec)
-        self.preprocessing = preprocessing(splits.train, spec, dataset)
+        self.preprocessing = preprocessing(splits.train, spec, dataset, None if start is None else start.tokens)
         placed = place(splits, self.preprocessing, device, dataset.scratch)
         self.train, self.validation, self._test = placed.train, placed.validation, placed.test
         tokens = self.preprocessing.tokens
@@ -182,15 +182,19 @@ class Run:
         return {f"validation_{name}": value for name, value in values.items()}
 
     def checkpoint(self) -> Checkpoint:
-        """Everything that the next step depends on, as copies."""
+        """Everything that the next step depends on, as copies. Diverged if a loss or a weight is no finite number."""
         if self.progress.logged:
             self._checked(self._totals()[0])
+        weights = _copy(self.network.state_dict())
+        for value in weights.values():  # the last update may have been too large, and no loss has seen it yet
+            if not value.isfinite().all():
+                raise Diverged(self.progress.step, "a weight", value[~value.isfinite()][0].item())
         state = {f"optimizer/{key}": value for key, value in optim.tensors(self.optimizer, self.network).items()}
         states = [self.own_state(), *([] if self.team is None else self.team.ask("own_state"))]
         state |= joined(states)
         if self.progress.best_step != self.progress.step:
             state |= {f"best/{key}": value for key, value in _copy(self.best_weights).items()}
-        return Checkpoint(_copy(self.network.state_dict()), state, self.manifest())
+        return Checkpoint(weights, state, self.manifest())
 
     def own_state(self) -> dict[str, NDArray[Any]]:
         """What a checkpoint needs of this rank alone: its random generators, its sums."""

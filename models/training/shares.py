@@ -2,12 +2,11 @@
 
 PyTorch by itself shares out every single operation, and waits for all threads after each: small networks spend more
 time in these waits than in arithmetic, most of all beside other processes. Here each thread takes its share of the
-samples through the whole network alone, and all wait once.
+samples through the whole network alone, and the one that trains, which takes the first, waits once for the others.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import torch
@@ -33,8 +32,8 @@ class Shares:
         self.count, self.piece = division.threads, division.piece
         if self.count > 1:
             # the threads that an operation may use are a setting of the thread that calls it
-            inner = threads // self.count
-            self._pool = ThreadPoolExecutor(self.count, "share", lambda: torch.set_num_threads(inner))
+            self._threads, self._inner = threads, threads // self.count
+            self._pool = ThreadPoolExecutor(self.count - 1, "share", self._begin)
 
     def backward(
         self, score: Score, inputs: Tensor, lengths: Tensor | None, targets: Tensor
@@ -47,9 +46,14 @@ class Shares:
                 return [(numbers[0], numbers[1])]
             total, reported = self._work(score, inputs, lengths, targets)
         else:
-            parts = [_cut(whole, self.count) for whole in (inputs, lengths, targets)]
-            (total, reported), *others = self._pool.map(partial(self._work, score), *parts)
-            for gradients, further in others:
+            own, *others = zip(*(_cut(whole, self.count) for whole in (inputs, lengths, targets)), strict=True)
+            waiting = [self._pool.submit(self._work, score, *part) for part in others]
+            torch.set_num_threads(self._inner)
+            try:
+                total, reported = self._work(score, *own)
+            finally:
+                torch.set_num_threads(self._threads)
+            for gradients, further in (other.result() for other in waiting):
                 torch._foreach_add_(total, gradients)
                 reported += further
         for parameter, gradient in zip(self.parameters, total, strict=True):
@@ -60,6 +64,12 @@ class Shares:
             else:  # the fused optimizers want both in one memory layout
                 parameter.grad = torch.empty_like(parameter, requires_grad=False).copy_(gradient)
         return reported
+
+    def _begin(self) -> None:
+        """Of a thread of the pool."""
+        # a thread takes over another's setting when it first asks, also after it has set its own
+        torch.get_num_threads()
+        torch.set_num_threads(self._inner)
 
     def _work(
         self, score: Score, inputs: Tensor, lengths: Tensor | None, targets: Tensor

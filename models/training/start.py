@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from core.encode.text import Tokens
 from models.checkpoint import digest
 
 
@@ -11,11 +12,13 @@ from models.checkpoint import digest
 class Start:
     """Weights of an equal network but for its head, the last dense layer, which is random unless ``keep_head``.
 
-    It is random, too, where the head has another size, as that of a forecast for another horizon.
+    It is random, too, where the head has another size, as that of a forecast for another horizon. ``tokens`` are what
+    the weights know of texts: the training cuts its own into the same ones, and has no others.
     """
 
     weights: dict[str, Tensor]
     keep_head: bool
+    tokens: Tokens | None = None
 
     def put_into(self, network: nn.Sequential) -> None:
         """Replace the network's initial weights. ValueError: they are not those of such a network."""

@@ -44,8 +44,8 @@ def test_cancel_ends_the_child_within_a_second(service: Stack, busy_with: str) -
         until(lambda: service.events(job_id, "first_step"), "the first step")
     elif busy_with == "nothing: it is stopped":
         child.suspend()
-    assert ask(service, job_id, "cancel") == 202
     asked = time.monotonic()
+    assert ask(service, job_id, "cancel") == 202
     until(lambda: gone(child), "the child to be gone", 5)
     assert time.monotonic() - asked < 1.0
     in_state(service, job_id, "cancelled", 5)

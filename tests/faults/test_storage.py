@@ -5,18 +5,22 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
+from sqlalchemy.exc import OperationalError
 from stack import Stack
 
 from core import blobs
 from core.db import Database
 from core.errors import NotFound
 from core.tables import Blob, BlobChunk, Dataset
+from migrations.upgrade import upgrade
 
 BIG = 300
 """Size in MiB of the blob that must not hold up other writers."""
@@ -83,15 +87,50 @@ def test_equal_bytes_are_stored_once_and_freed_when_nobody_needs_them(database: 
     assert b"".join(blobs.read(database, owned))
 
 
-def test_an_interrupted_write_is_swept(database: Database) -> None:
+def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
     before = chunks(database)
 
-    def torn() -> object:
+    def torn() -> Iterator[bytes]:
         yield os.urandom(blobs.CHUNK_BYTES)
+        assert chunks(database) == before + 1
         raise ConnectionResetError("the sender went away")
 
     with pytest.raises(ConnectionResetError):
-        blobs.write(database, torn())  # type: ignore[arg-type]
+        blobs.write(database, torn())
+    assert chunks(database) == before
+
+
+def test_a_full_disk_is_not_kept_full_by_what_did_not_fit(tmp_path: Path) -> None:
+    """SQLite's own limit stands for the disk's: the error is the same."""
+    with closing(Database(f"sqlite:///{tmp_path / 'small.db'}")) as small:
+        upgrade(small)
+        small.engine.dispose()
+
+        @event.listens_for(small.engine, "connect")
+        def limit(connection: Any, record: Any) -> None:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages + 1000}")  # 4 MB
+
+        with pytest.raises(OperationalError, match="disk is full"):
+            blobs.write(small, (os.urandom(blobs.CHUNK_BYTES) for _ in range(8)))
+        assert chunks(small) == 0
+        assert blobs.write(small, [os.urandom(2 * blobs.CHUNK_BYTES)])[1] == 2 * blobs.CHUNK_BYTES
+
+
+def test_a_published_blob_is_not_abandoned(database: Database) -> None:
+    """As when the connection breaks between the commit and its answer."""
+    writer = blobs.Writer(database)
+    writer.write(b"published")
+    sha256, _ = writer.publish()
+    writer.abandon()
+    assert b"".join(blobs.read(database, sha256)) == b"published"
+    age(database)
+    assert blobs.sweep(database) == 1  # nobody pointed at it
+
+
+def test_what_a_killed_writer_left_is_swept(database: Database) -> None:
+    before = chunks(database)
+    blobs.Writer(database).write(os.urandom(blobs.CHUNK_BYTES))
     assert chunks(database) == before + 1
     assert blobs.sweep(database) == 0  # it may still be under way
     age(database)

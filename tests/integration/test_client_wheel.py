@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ def test_the_client_alone_talks_to_a_service(system: Any, tmp_path: Path) -> Non
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     binaries = tmp_path / "venv" / "bin"
     pip = [binaries / "pip", "install", "-q", "--disable-pip-version-check", "-c", ROOT / "constraints.txt"]
-    subprocess.run([*pip, ROOT / "client"], check=True, cwd=tmp_path, timeout=200)
+    asked = shlex.split(os.environ.get("PIP_ARGS", ""))  # of `make test PIP_ARGS=...`
+    subprocess.run([*pip, *asked, ROOT / "client"], check=True, cwd=tmp_path, timeout=200)
     env = {**os.environ, "EPOCHD_URL": system.url}
 
     def epochd(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -76,6 +76,20 @@ def test_keys_open_a_tenant_and_end_at_once(keyed: Keyed) -> None:
     assert http.delete(f"/v1/keys/{own}", headers=keyed.admin).status_code == 409
 
 
+def test_an_idempotency_key_makes_one_api_key_whose_secret_is_shown_once(keyed: Keyed) -> None:
+    asked, once = {"name": "twice", "tenant": "guests"}, {**keyed.admin, "Idempotency-Key": "a-key"}
+    first, again = (keyed.http.post("/v1/keys", json=asked, headers=once) for _ in range(2))
+    assert (first.status_code, first.headers["Location"]) == (again.status_code, again.headers["Location"])
+    assert again.json() == {**first.json(), "secret": None}
+    assert keyed.http.get("/v1/session", headers=bearer(first.json()["secret"])).json()["tenant"] == "guests"
+    other = keyed.http.post("/v1/keys", json={**asked, "admin": True}, headers=once)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    listed = keyed.http.get("/v1/keys", headers=keyed.admin).json()["data"]
+    assert [one["name"] for one in listed].count("twice") == 1
+    assert keyed.http.delete(first.headers["Location"], headers=keyed.admin).status_code == 204
+    assert keyed.http.post("/v1/keys", json=asked, headers=once).json()["revoked_at"] is not None
+
+
 def test_a_key_made_by_another_process_is_known_soon(keyed: Keyed, database_url: str) -> None:
     database = Database(database_url)
     with database.transaction() as session:

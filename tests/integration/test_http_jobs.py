@@ -1,6 +1,7 @@
 """Jobs over HTTP, on both databases: what is accepted, what is refused, and what may be asked of a job."""
 
 import hashlib
+import json
 import threading
 from base64 import b64decode
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from safetensors.numpy import load
 from sqlalchemy import func, select
 
+from core import jobs
 from core.tables import Job
 
 CNN = {"dataset": "digits", "network": {"family": "cnn"}, "data": {"resize": [28, 28]}}
@@ -113,6 +115,12 @@ def test_bodies_that_are_no_request(api: Any, body: bytes) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
+def test_a_body_without_its_content_type_is_told_what_is_missing(api: Any) -> None:
+    for kind in ({}, {"Content-Type": "text/plain"}):
+        (error,) = api.http.post("/v1/jobs", content=json.dumps(CNN), headers=kind).json()["errors"]
+        assert (error["pointer"], error["detail"]) == ("#", "send a JSON object, with Content-Type: application/json")
+
+
 def test_an_idempotency_key_makes_one_job(api: Any) -> None:
     headers = {"Idempotency-Key": "once"}
     answers: list[Any] = []
@@ -214,6 +222,13 @@ def test_metrics_are_thinned_without_losing_a_peak(api: Any) -> None:
     (thin,) = api.http.get(f"{url}/metrics", params={"name": "train_loss", "max_points": 20}).json()["data"]
     assert thin["total"] == 300 and 4 <= len(thin["points"]) <= 20
     assert thin["points"][0] == [1, 1.0] and thin["points"][-1] == [300, pytest.approx(1 / 300)]
+    peaks = {77: 9.0, 211: -9.0}
+    flat = [jobs.Points([("validation_loss", step, peaks.get(step, 1.0))]) for step in range(1, 301)]
+    with api.database.transaction() as session:
+        jobs.record(session, claim.lease, flat)
+    (thin,) = api.http.get(f"{url}/metrics", params={"name": "validation_loss", "max_points": 20}).json()["data"]
+    assert len(thin["points"]) <= 20
+    assert [point for point in thin["points"] if point[1] != 1.0] == [[77, 9.0], [211, -9.0]]
     assert api.http.post(f"{url}/cancel").json()["requested"] == "cancel"
     api.player.finish(claim)
 

@@ -54,8 +54,6 @@ def test_a_text_is_uploaded_shown_and_learnt(system: Stack, written: dict[str, A
     assert estimate["parameters"] == written["parameters"]
     version = http.get("/v1/models/play/versions/1").json()
     assert version["ready"] and version["task"] == "language"
-    tuned = http.post("/v1/jobs", json={**SPEC, "fine_tune_from": "play"})
-    assert tuned.status_code == 422 and tuned.json()["errors"][0]["pointer"] == "#/fine_tune_from"
 
 
 def test_it_writes_whole_and_as_it_comes(

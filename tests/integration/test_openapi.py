@@ -77,6 +77,10 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "422"]
 include-name = ["POST /v1/jobs/{{job_id}}/replay", "POST /v1/models/{{name}}/aliases/{{alias}}/rollback"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
 
+[[operations]]
+include-name = "POST /v1/keys"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
+
 # Only a version that is named, and that nothing was made from, is deleted.
 [[operations]]
 include-name = "DELETE /v1/datasets/{{dataset}}"

@@ -58,13 +58,33 @@ def test_a_service_that_is_not_there(nobody: str, capsys: pytest.CaptureFixture[
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "not_reachable"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["fly"], ["watch"], ["jobs", "--limit", "0"], ["train", "/nowhere.json"], ["predict", "digits", "/nowhere.png"]],
-)
-def test_wrong_use(nobody: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
-    assert "Traceback" not in capsys.readouterr().err
+WRONG = {
+    "fly": "fly",
+    "watch": "JOB",
+    "jobs --fast": "--fast",
+    "jobs --limit 0": "--limit",
+    "keys": "Usage",
+    "train /nowhere.json": "/nowhere.json",
+    "predict digits /nowhere.png": "/nowhere.png",
+}
+"""Command lines that cannot be, and what is said of each."""
+
+
+@pytest.mark.parametrize(("line", "said"), WRONG.items(), ids=WRONG)
+def test_wrong_use(nobody: str, line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err and "Traceback" not in shown.err
+    assert main([*line.split(), "--json"]) == 2
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["error"]["code"] == "usage" and shown.err == ""
+    assert said in shown.out or line == "keys"
+
+
+def test_a_text_may_look_like_an_option(nobody: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "poems", "--fast", "--", "--json"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and "--fast" in shown.err
 
 
 def test_the_exit_statuses_are_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:

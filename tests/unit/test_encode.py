@@ -229,6 +229,9 @@ def test_stratified_draws_in_proportion(sizes: list[int], share: float, seed: in
     fair = count * np.asarray(sizes) / len(targets)
     if (fair <= np.asarray(sizes) - 1).all():  # no class was at its limit
         assert (np.abs(taken - fair) < 1).all()
+    shuffled = permutation(len(targets), seed)
+    for label, number in enumerate(taken):  # which ones is promised: a data set that is made again is the same
+        assert set(drawn) & set(np.flatnonzero(targets == label)) == set(shuffled[targets[shuffled] == label][:number])
 
 
 def test_permutations_are_decided_by_their_seeds() -> None:

@@ -31,6 +31,18 @@ def test_they_are_scikit_learns(classes: int, ties: bool) -> None:
         assert macro(found, "auroc") == pytest.approx(whole, abs=1e-12)
 
 
+def test_many_classes_are_measured_like_few() -> None:
+    random = np.random.default_rng(0)
+    targets = random.permutation(np.arange(1800) % 600)
+    logits = torch.tensor(random.normal(size=(1800, 600)) + 3 * np.eye(600)[targets], dtype=torch.float32)
+    found = per_class(logits, torch.tensor(targets))
+    probabilities = logits.double().softmax(1).numpy()
+    for label in (0, 17, 599):
+        assert found[label]["auroc"] == pytest.approx(
+            roc_auc_score(targets == label, probabilities[:, label]), abs=1e-12
+        )
+
+
 def test_what_is_undefined_is_null_and_left_out_of_the_means() -> None:
     """Class 1 occurs and is never predicted, class 2 is predicted and does not occur, class 3 is neither."""
     logits = torch.tensor([[9.0, 1, 0, 0], [1, 0, 8, 0], [7, 2, 0, 0]])

@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["api", "core", "epochd", "migrations", "models", "workers"]
@@ -82,8 +84,21 @@ def test_constraints_pin_every_installed_version() -> None:
     names = [re.sub(r"[-_.]+", "-", pin.split("==")[0]).lower() for pin in pins]
     assert len(names) == len(set(names))
     assert "torch==2.13.0" in pins
+    builds = ("2.13.0", "2.13.0+cpu", "2.13.0+cu130")
+    assert list(Requirement("torch==2.13.0").specifier.filter(builds)) == list(builds)
     installed = {re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower() for one in importlib.metadata.distributions()}
     assert installed - set(names) <= {"epochd", "pip", "setuptools", "wheel"}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_pip_is_given_its_options_wherever_it_installs() -> None:
+    """By make, and in both images (compose hands them on, which the test of its file shows)."""
+    command = ["make", "--dry-run", "--always-make", "demo", "test", "check", "PIP_ARGS=--pre"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    installs = [line for line in shown.splitlines() if "pip install" in line]
+    assert installs and [line for line in installs if "pip install --pre " not in line] == []
+    images = re.findall(r"^RUN pip install (\S+)", (ROOT / "Dockerfile").read_text(), re.M)
+    assert images == ["${PIP_ARGS}"] * 2
 
 
 def test_wheel_holds_the_packages_the_examples_and_no_dashboard_sources(tmp_path: Path) -> None:
@@ -113,9 +128,12 @@ def test_compose_file_is_valid_and_publishes_only_the_api(tmp_path: Path) -> Non
     for secret in ("first_api_key", "postgres_password"):
         (tmp_path / "secrets" / secret).write_text("x")
     command += ["--profile", "gpu", "config"]
-    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    env = {**os.environ, "PIP_ARGS": "--pre"}
+    shown = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stderr
     services = yaml.safe_load(shown.stdout)["services"]
+    built = {name: one["build"]["args"] for name, one in services.items() if "build" in one}
+    assert built == {name: {"PIP_ARGS": "--pre"} for name in ("migrate", "api", "worker", "worker-gpu")}
     assert set(services) == {"postgres", "redis", "migrate", "api", "worker", "worker-gpu"}
     published = {name: service["ports"] for name, service in services.items() if service.get("ports")}
     assert set(published) == {"api"}

@@ -137,6 +137,13 @@ def test_npz_of_images_as_keras_has_them(compressed: bool, order: Any) -> None:
     assert ingested({"set.zip": packed_zip({"mnist.npz": content})}).tensors.keys() == result.tensors.keys()
 
 
+def test_arrays_by_column_have_to_fit_into_memory_and_those_by_row_have_not() -> None:
+    by_row, by_column = (npz(x=np.asarray(images(20, 5, 4), order=order), y=TARGETS) for order in "CF")
+    assert ingested({"a.npz": by_row}, memory=100).classes == ["0", "1", "2"]
+    assert ingested({"a.npz": by_column}, memory=400).classes == ["0", "1", "2"]
+    refused({"a.npz": by_column}, r"a\.npz: x \(uint8, 20 x 5 x 4\) is stored column by column.*100 bytes", memory=100)
+
+
 def test_npz_names_and_types() -> None:
     values = images(20, 5, 4, 3)
     words = np.array(["cat", "dog", "猫"])[TARGETS]

@@ -114,3 +114,24 @@ def test_labels_make_it_no_forecast() -> None:
     rows = [f"2024-01-{day:02d},{day % 2},{day}" for day in range(1, 21)]
     with pytest.raises(Refused):  # a moment is no number of a series of classes
         ingested(table(*rows, head="date,label,load"), kind="series")
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        (b"gr\xf6\xdfe", r"a\.csv, row 1, the name of a column: byte 0xF6 after 2 characters is not UTF-8"),
+        (b"lo\x00ad", r"a\.csv, row 1, the name of a column: it lo\\x00ad has characters that cannot be shown"),
+        (b"x" * 129, r"a\.csv, row 1, the name of a column: it has 129 characters"),
+    ],
+)
+def test_a_column_that_cannot_be_named_is_refused(name: bytes, match: str) -> None:
+    whole = hours()["a.csv"]
+    refused({"a.csv": whole.replace(b"heat", name)}, match)
+    refused({"a.csv": whole.replace(b"date", name)}, match)
+    unnamed = whole.replace(b"date", b"")  # as pandas writes an index
+    assert ingested({"a.csv": unnamed}).ingested.manifest["columns"] == ["load", "heat"]
+
+
+def test_a_table_has_to_fit_into_memory() -> None:
+    assert ingested(hours(), memory=160).ingested.splits == {"train": 16, "test": 4}
+    refused(hours(), r"the rows of a\.csv take more than 159 bytes, .* in memory; leave columns", memory=159)

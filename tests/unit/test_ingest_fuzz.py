@@ -98,6 +98,12 @@ def read_or_refused(files: Files, **options: object) -> None:
         assert inputs is None or np.isfinite(inputs).all()
 
 
+@pytest.mark.parametrize("container", sorted(CONTAINERS.keys() - {"table"}))
+def test_only_a_table_of_moments_has_to_fit_into_memory(container: str) -> None:
+    options = {"kind": "text"} if container == "lines" else {}
+    assert ingested(CONTAINERS[container], memory=1, **options).ingested.splits.keys() >= {"train", "test"}  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))

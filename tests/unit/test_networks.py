@@ -77,6 +77,26 @@ def test_states_hardly_differ_from_torchs_in_fp32_however_many_steps() -> None:
     torch.testing.assert_close(ours(inputs), theirs(inputs)[0], rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [(Elman, nn.RNN), (partial(Gru, batch_first=True), nn.GRU)])
+def test_large_products_give_torchs_states_and_gradients(
+    ours: Callable[..., nn.Module], theirs: Callable[..., nn.Module]
+) -> None:
+    """From some size on products are made by another library, and a backward pass goes in blocks of steps."""
+    torch.manual_seed(5)
+    mine, its = ours(60, 128, bidirectional=True), theirs(60, 128, bidirectional=True, batch_first=True).double()
+    its.load_state_dict({name: torch.zeros_like(value) for name, value in its.named_parameters()})
+    its.load_state_dict(mine.state_dict(), strict=False)
+    inputs, upstream = torch.randn(150, 20, 60, requires_grad=True), torch.randn(150, 20, 256)
+    wanted = inputs.detach().double().requires_grad_()
+    states, expected = mine(inputs), its(wanted)[0]
+    torch.testing.assert_close(states.double(), expected, rtol=0, atol=2e-6)
+    names = [name for name, _ in mine.named_parameters()]
+    found = torch.autograd.grad((states * upstream).sum(), [inputs, *mine.parameters()])
+    parameters = [its.get_parameter(name) for name in names]
+    for one, other in zip(found, torch.autograd.grad((expected * upstream).sum(), [wanted, *parameters]), strict=True):
+        assert (one - other).norm() <= 1e-6 * other.norm()
+
+
 @pytest.mark.parametrize("cell", [Elman, partial(Gru, batch_first=True)])
 def test_a_cell_in_bf16_stays_near_fp32(cell: Callable[[int, int], nn.Module]) -> None:
     torch.manual_seed(3)

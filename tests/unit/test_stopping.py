@@ -123,6 +123,23 @@ def test_no_checkpoint_holds_a_diverged_run(few_digits: Dataset) -> None:
         assert all(value.isfinite().all() for value in event.checkpoint.weights.values())
 
 
+def test_an_update_that_is_too_large_is_noticed_before_it_is_kept() -> None:
+    """The loss of a step is that of the weights before it, and is finite when those after it are not."""
+    generator = np.random.default_rng(0)
+    splits = [
+        Split(generator.normal(0, 1e31, (count, 6, 2)).astype(np.float32), np.arange(count) % 3) for count in (60, 30)
+    ]
+    manifest = {"kind": "series", "shape": [6, 2], "dtype": "float32", "classes": ["a", "b", "c"]}
+    network = {"family": "cnn", "stages": [{"channels": 4, "kernel": 2}], "hidden": []}
+    rules: dict[str, Any] = {"steps": 5, "batch_size": 16, "optimizer": {"name": "sgd", "lr": 1e9}}
+    spec = spec_of(network, data={"normalise": "none"}, **rules)
+    kept: list[Event] = []
+    with pytest.raises(Diverged, match=r"a weight is -?(inf|nan) at step 1"):
+        for event in fit(spec, Dataset(splits[0], splits[1], manifest), threads=1, pause=lambda: True):
+            kept.append(event)
+    assert not of_type(kept, Checkpointed)
+
+
 def after(calls: int) -> Callable[[], bool]:
     """Says yes from the given call on."""
     counter = iter(range(1, 10**9))
