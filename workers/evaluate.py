@@ -1,6 +1,5 @@
 """The job kind ``evaluate``: what its child process does. It holds torch; the worker resolves it by name."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from core.specs import TrainSpec
 from models import checkpoint, training
 from models.data import splits
-from workers.child import Control
+from workers.child import Control, give_way
 from workers.train import finish
 
 NICENESS = 10
@@ -17,7 +16,7 @@ NICENESS = 10
 
 def run(task: dict[str, Any], control: Control, report: Callable[..., None]) -> None:
     """Measure a checkpoint's weights, export them, and end as their training would have ended with them."""
-    os.nice(NICENESS)
+    give_way(NICENESS)
     scratch = Path(task["scratch"])
     dataset = splits.load(Path(task["dataset"]), scratch)
     weights = checkpoint.load_weights(Path(task["weights"]))
