@@ -4,8 +4,9 @@ A step's tensors are put into a heap in the order in which PyTorch makes and fre
 samples at once as training takes (``core.plan_shares``). What remains measured are the few factors below and what
 recurrent layers have inside. Checked on the peak of resident memory (VmHWM), which ``tests/footprint.py`` measures as a
 worker trains, with two threads and the worker's allocator settings: ``tests/unit/test_memory.py`` draws networks of
-every kind of layer, and holds them and the examples to 35 % or 64 MiB; the goal is 25 %. Of 100 others, of 105 to 2,937
-MiB, 98 lay within that; a batch normalisation with residual blocks over 2,000 steps took 661 MiB of 462 said.
+every kind of layer, and holds them and the examples to 25 % or 64 MiB, by the middle of five where chance is large. Of
+100 others, of 105 to 2,937 MiB, 98 lay within 35 %; a batch normalisation with residual blocks over 2,000 steps took
+661 MiB of 462 said.
 """
 
 import math

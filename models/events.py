@@ -104,10 +104,10 @@ Event = Started | FirstStep | Metrics | Checkpointed | Paused | StopStep | Finis
 
 
 class Diverged(ValueError):
-    """A loss, or a weight, is no longer a finite number."""
+    """A loss is no longer a finite number, or has exploded."""
 
     def __init__(self, step: int, name: str, value: float) -> None:
         super().__init__(
-            f"{name} is {value} at step {step}: the training diverged; use a smaller learning rate or clip_norm"
+            f"{name} is {value:g} at step {step}: the training diverged; use a smaller learning rate or clip_norm"
         )
         self.step, self.name, self.value = step, name, value

@@ -68,8 +68,8 @@ SETS: dict[str, dict[str, Any]] = {
 }
 """Of the form of the examples' sets, and of their size where it is small."""
 MIB = 2**20
-WITHIN = 0.35
-"""The goal is 0.25, and most are within it; but the same training may take from 430 to 690 MiB, by where holes are."""
+WITHIN = 0.25
+"""Of the middle of five, where the first is not: the same training may take from 430 to 690 MiB, by where holes are."""
 MOST_MIB, MOST_FLOPS = 500, 2 * 10**10
 """Of what the drawn networks may take: bytes, and FLOPs of one batch's forward pass."""
 Measure = Callable[[dict[str, Any]], dict[str, int]]
@@ -125,8 +125,8 @@ def check(measure: Measure, spec: TrainSpec, task: dict[str, Any]) -> None:
     fields = spec.model_dump(mode="json")
     answer = measure({**task, "spec": fields, "threads": 2})
     said, taken = expected(spec, task, answer["dataset_file_bytes"]).total_bytes, answer["bytes"]
-    if abs(said - taken) > max(WITHIN * taken, 64 * MIB):  # the allocator's holes are chance: the middle of three
-        taken = sorted([taken, *(measure({**task, "spec": fields, "threads": 2})["bytes"] for _ in range(2))])[1]
+    if abs(said - taken) > max(WITHIN * taken, 64 * MIB):  # the allocator's holes are chance: the middle of five
+        taken = sorted([taken, *(measure({**task, "spec": fields, "threads": 2})["bytes"] for _ in range(4))])[2]
     print(f"said {said / MIB:.0f} MiB, took {taken / MIB:.0f}: {spec.network} {spec.hyperparameters} {task}")
     assert abs(said - taken) <= max(WITHIN * taken, 64 * MIB)
 
