@@ -201,8 +201,8 @@ def test_predictions_are_those_of_the_trained_network_whoever_shares_the_batch(
 @pytest.mark.parametrize(
     ("kind", "body", "error", "says"),
     [
-        ("application/json", b'{"inputs": ["a", [1]]}', Invalid, "must be a string"),
-        ("application/json", b'{"inputs": [[1]]}', Invalid, "must be a string"),
+        ("application/json", b'{"inputs": ["a", [1]]}', Invalid, "Expected `str`"),
+        ("application/json", b'{"inputs": [[1]]}', Invalid, "Expected `str`"),
         ("text/plain", b"\xff", Invalid, "not UTF-8"),
         ("image/png", b"", UnsupportedMedia, "reads texts"),
     ],
