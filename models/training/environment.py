@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+ARITHMETIC = "2"
+"""To be raised whenever our own layers or loop compute something in another order, which changes bits."""
+
 
 def prepare(seed: int, threads: int, device: torch.device) -> None:
     """Seed every generator and ask for deterministic algorithms, for this process."""
@@ -52,6 +55,7 @@ def describe(threads: int, device: torch.device, devices: int = 1) -> dict[str, 
     if device.type == "cuda":
         libraries = {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
     return libraries | {
+        "arithmetic": ARITHMETIC,
         "torch": str(torch.__version__),
         "numpy": np.__version__,  # it makes the frames of recordings, and the numbers to normalise with
         "threads": str(threads),
