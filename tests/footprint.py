@@ -7,13 +7,12 @@ under the allocator's settings of ``workers.forkserver``. A task is {"spec", "ki
 """
 
 import json
-import os
 import sys
 import tempfile
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from forked import forked
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the repository: this file runs as a program
 
@@ -89,24 +88,6 @@ def measure(path: Path, task: dict[str, Any]) -> dict[str, int]:
     task = {**given, "spec": task["spec"], "threads": task["threads"], "checkpoint_seconds": 0.0}
     train.run(task, Control(), lambda **message: None)
     return {"bytes": resident("VmHWM") - before}
-
-
-def forked(work: Callable[[], Any]) -> Any:
-    """What a forked process made of it."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            with open(writer, "w") as answer:
-                answer.write(json.dumps(work()))
-        except BaseException:
-            traceback.print_exc()
-        os._exit(0)  # whatever happened: it must not go on as its parent
-    os.close(writer)
-    with open(reader) as answer:
-        text = answer.read()
-    os.waitpid(pid, 0)
-    return json.loads(text)
 
 
 def main() -> None:

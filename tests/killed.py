@@ -12,10 +12,10 @@ import os
 import signal
 import sys
 import tempfile
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from forked import forked
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the repository: this file runs as a program
 
@@ -77,27 +77,6 @@ def sha256(tensors: dict[str, Any]) -> str:
     for name in sorted(tensors):
         whole.update(name.encode() + b"\0" + tensors[name].numpy().tobytes())
     return whole.hexdigest()
-
-
-def forked(work: Callable[[], Any]) -> Any:
-    """What a forked process made of it; null if it was killed."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            with open(writer, "w") as answer:
-                answer.write(json.dumps(work()))
-        except BaseException:
-            traceback.print_exc()
-        os._exit(0)  # whatever happened: it must not go on as its parent
-    os.close(writer)
-    with open(reader) as answer:
-        text = answer.read()
-    _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL, f"it ended by signal {os.WTERMSIG(status)}"
-        return None
-    return json.loads(text)
 
 
 def main() -> None:
