@@ -120,10 +120,12 @@ def _start(runtime: Runtime, claim: Claim, keeper: Keeper, task: dict[str, Any])
 
 def _watch(runtime: Runtime, attempt: Attempt) -> None:
     """Until the child is gone: pass on what it says, and stop it when that is asked for."""
+    reads = 0
     while attempt.process.sentinel in attempt.open:
         if attempt.under_way:
             # To be woken by every message would take from the training's cores: all of a moment are read together.
-            wait([attempt.process.sentinel], TICK_SECONDS)
+            # Where more are there already the child may be waiting for room in its pipe.
+            wait([attempt.process.sentinel], 0 if reads == MOST_READS else TICK_SECONDS)
             reads = 0
             while reads < MOST_READS and _pass_on(attempt, 0):
                 reads += 1
