@@ -216,8 +216,6 @@ class Sequence:
             weights = gates * hidden * (inputs + hidden)
             parameters += directions * (weights + gates * hidden * biases)
             flops += directions * 2 * time * weights
-            if cell == "elman":  # our own: it knows that U h_0 is zero
-                flops -= directions * 2 * hidden * hidden
         # kept a step: the state, and for the gated cells every gate and the cell's inner values
         kept = time * directions * hidden * layers * BYTES * (1 + (gates + 2 if gates > 1 else 0))
         self._add(

@@ -38,7 +38,7 @@ def test_tensors_are_read_as_the_same_images_and_answered_with_the_same_classes(
     parsed = request.read(body, headers.get(bodies.HEADER))
     assert np.array_equal(parsed.inputs["input"].values, IMAGES)
     chosen = response.wanted(parsed, VERSION)
-    answer, more = response.encode(parsed, VERSION, response.compute(VERSION, IMAGES, LOGITS), chosen)
+    answer, more = response.encode(parsed, VERSION, response.compute(VERSION, IMAGES, (LOGITS, LOGITS)), chosen)
     found = {bodies.HEADER: more[bodies.HEADER.lower()]} if bodies.HEADER.lower() in more else {}
     assert bodies.of_v2(answer, found) == [3, 1, 4]
 
