@@ -4,9 +4,8 @@ A step's tensors are put into a heap in the order in which PyTorch makes and fre
 samples at once as training takes (``core.plan_shares``). What remains measured are the few factors below and what
 recurrent layers have inside. Checked on the peak of resident memory (VmHWM), which ``tests/footprint.py`` measures as a
 worker trains, with two threads and the worker's allocator settings: ``tests/unit/test_memory.py`` draws networks of
-every kind of layer, and holds them and the examples to 25 % or 64 MiB, by the middle of five where chance is large. Of
-100 others, of 105 to 2,937 MiB, 98 lay within 35 %; a batch normalisation with residual blocks over 2,000 steps took
-661 MiB of 462 said.
+every kind of layer, and holds them and the examples to 25 % or 64 MiB, by the middle of five where chance is large. An
+evaluation looks at as many samples as are small together (``core.plan_shares``), or it would be most of the peak.
 """
 
 import math
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from core.plan import FULL_BATCH_CHUNK, Plan
 from core.plan_layers import BYTES, Shape
 from core.plan_length import held_out
-from core.plan_shares import Division, divide
+from core.plan_shares import Division, divide, together
 from core.plan_tensors import evaluation_bytes, step_bytes
 from core.specs import Optimizer, TrainSpec
 
@@ -29,8 +28,6 @@ _LIBRARIES = 80 * 2**20
 fit over larger networks gives 87, since each kernel brings pages and buffers of its own."""
 _MEASURED = 64
 """Samples whose tensors are put into a heap; what others take is in proportion."""
-_EVALUATION_BATCH = 512
-"""``models.evaluate`` looks at this many samples at once."""
 _READ_AT_ONCE = 1024
 """And at this many tokens of a text that is read through."""
 _GROWTH = 1.35
@@ -197,7 +194,7 @@ def _step(plan: Plan, division: Division | None, batch: int, heaps: Heaps) -> tu
 def _evaluation(plan: Plan, spec: TrainSpec, samples: Samples, heaps: Heaps) -> tuple[int, int]:
     """How many samples are looked at together, and their bytes."""
     most = max(samples.test, held_out(samples.train, spec.data.validation))
-    count = min(_EVALUATION_BATCH, most)
+    count = min(together(plan), most)
     if plan.carries:
         count = math.ceil(_READ_AT_ONCE / plan.input[0])
     taken = math.ceil(count * heaps.evaluation)

@@ -1,4 +1,4 @@
-"""How training on a CPU shares a batch out among threads, from the plan: ``models.training.shares`` does it."""
+"""How many samples go through a network together, from the plan, in training (``models.training.shares``) and else."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,10 @@ _CACHED_BYTES = 16 * 2**20
 
 Recurrent networks gain more from the larger matrix products of a whole share.
 """
+
+_LOOKED_AT_BYTES = 64 * 2**20
+"""The same where no gradient is wanted, and all threads work on one piece."""
+MOST_TOGETHER = 512
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ def divide(plan: Plan, samples: int, threads: int) -> Division | None:
     if any(layer.kind == "conv" for layer in plan.layers):
         piece = max(FEWEST_SAMPLES, _CACHED_BYTES // plan.activation_bytes)
     return Division(count, piece)
+
+
+def together(plan: Plan) -> int:
+    """Samples that a network looks at together when it is evaluated: more would take memory and gain nothing."""
+    return max(FEWEST_SAMPLES, min(MOST_TOGETHER, _LOOKED_AT_BYTES // plan.activation_bytes))
 
 
 def _takes_samples_one_by_one(layer: Layer) -> bool:

@@ -16,7 +16,7 @@ and some of each. They are projections, gates, states and the gradients of all; 
 make them inside."""
 _RECURRENT_BF16 = {"elman": ((1, 1), (1, 2)), "gru": ((1, 4), (2, 3)), "lstm": ((1, 9), (4, 15))}
 """The same under autocast, where only the matrix products are halved."""
-_RECURRENT_EVALUATION = {"elman": (1, 1), "gru": (5, 4), "lstm": (1, 1)}
+_RECURRENT_EVALUATION = {"elman": (1, 2), "gru": (5, 4), "lstm": (1, 1)}
 """The same of one layer without gradients: a GRU projects the whole sequence at once, three gates of one direction."""
 _NOT_KEPT = frozenset({"dropout", "global_average", "readout_mean", "flatten", "embedding"})
 """Layers whose gradient needs no look at their input."""

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from core.plan_shares import MOST_TOGETHER
 from core.predictions.scores import MOST_CONFUSED
 from models.networks import Network
 
-BATCH = 512
 READ_AT_ONCE = 1024
 """Tokens of a text that are read through the network together."""
 
@@ -41,12 +41,13 @@ def logits_of(
 ) -> Tensor:
     """As :func:`predict`, of ``count`` samples of which ``batch`` gives the network input, and their lengths."""
     was_training = network.training
+    size = network.together if isinstance(network, Network) else MOST_TOGETHER
     network.eval()
     if lengths is None:
-        logits = torch.cat([network(batch(slice(first, first + BATCH))[0]) for first in range(0, count, BATCH)])
+        logits = torch.cat([network(batch(slice(first, first + size))[0]) for first in range(0, count, size)])
     else:
         order = lengths.argsort(stable=True)
-        parts = [network(*batch(chosen)) for chosen in torch.split(order, BATCH)]
+        parts = [network(*batch(chosen)) for chosen in torch.split(order, size)]
         logits = torch.cat(parts)[order.argsort()]
     network.train(was_training)
     return logits
@@ -124,7 +125,7 @@ def _probabilities(logits: Tensor) -> Callable[[int], Tensor]:
     if logits.shape[1] <= MOST_CONFUSED:
         whole = logits.double().softmax(1).cpu()
         return lambda label: whole[:, label].contiguous()
-    normaliser = torch.cat([part.double().logsumexp(1) for part in torch.split(logits, BATCH)])
+    normaliser = torch.cat([part.double().logsumexp(1) for part in torch.split(logits, MOST_TOGETHER)])
     return lambda label: (logits[:, label].double() - normaliser).exp().cpu()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from core import plan_shares
 from core.encode.text import FIRST
 from core.plan import Layer, Plan
 from core.plan_steps import left
@@ -36,7 +37,7 @@ class Network(nn.Sequential):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(*(_module(layer) for layer in plan.layers))
-        self._layers, self._least_steps = plan.layers, plan.least_steps
+        self._layers, self._least_steps, self.together = plan.layers, plan.least_steps, plan_shares.together(plan)
         self._convolves = next((number for number, layer in enumerate(plan.layers) if layer.kind == "conv"), None)
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
