@@ -27,7 +27,7 @@ SPEC: dict[str, Any] = {
     "model": "overhead",
     "network": {"family": "cnn"},
     "data": {"resize": [28, 28]},
-    "hyperparameters": {"epochs": 160},
+    "hyperparameters": {"epochs": 200},
 }
 ENVIRONMENT = {  # as the worker sets it
     "OMP_WAIT_POLICY": "PASSIVE",
