@@ -40,7 +40,7 @@ def damage(name: str) -> Iterator[None]:
         if error.errno not in (None, EINVAL):  # the disk's own trouble
             raise
         raise Refused(f"{shown(name)} is damaged: {shown(str(error))}") from error
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # zipfile's, for a compression that Python does not have
         raise Refused(f"{shown(name)} uses a compression that is not read: {shown(str(error))}") from error
     except (*_DAMAGED, ValueError, OverflowError, RuntimeError) as error:
         raise Refused(f"{shown(name)} is damaged: {shown(str(error))}") from error

@@ -114,6 +114,14 @@ def test_encrypted_zip() -> None:
     refused({"a.zip": bytes(packed)}, r"a\.zip: the member 'cat/0\.png' is encrypted")
 
 
+def test_a_zip_with_a_compression_that_is_not_read() -> None:
+    packed = bytearray(packed_zip({"cat/0.png": picture(0)}))
+    for signature, method in ((b"PK\3\4", 8), (b"PK\1\2", 10)):  # the member's own header, and the directory's
+        place = packed.index(signature) + method
+        packed[place : place + 2] = struct.pack("<H", 97)  # WavPack
+    refused({"a.zip": bytes(packed)}, r"a\.zip uses a compression that is not read")
+
+
 def test_the_same_member_twice() -> None:
     twice = [*FILES.items(), ("cat/0.png", picture(77))]
     with pytest.warns(UserWarning, match="Duplicate name"):

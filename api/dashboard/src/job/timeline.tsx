@@ -90,7 +90,7 @@ export function LogLines({ feed }: { feed: Feed }) {
           ))}
         </pre>
       ) : (
-        <p class="muted">The training process has printed nothing.</p>
+        <p class="muted">The process has printed nothing.</p>
       )}
     </section>
   );

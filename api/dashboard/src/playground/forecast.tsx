@@ -6,6 +6,7 @@ import { Trouble } from "../part/trouble";
 import { href } from "../route";
 import type { Desk } from "./answer";
 import { useGuess } from "./guess";
+import { Numbers } from "./numbers";
 import type { Foretold } from "./prediction";
 import { drawRows } from "./sample";
 
@@ -102,20 +103,12 @@ export function ForecastDesk({ model, version }: Desk) {
   return (
     <div class="desk">
       <div class="drawing">
-        <label class="field">
-          <span>
-            {count(wanted)} rows or more, one a line: {(version.columns ?? []).join(", ")}
-          </span>
-          <textarea
-            class="numbers"
-            rows={12}
-            spellcheck={false}
-            value={text.value}
-            aria-invalid={wrong ? "true" : undefined}
-            onInput={(event) => change(event.currentTarget.value)}
-          />
-          {wrong ? <span class="wrong">{wrong}</span> : null}
-        </label>
+        <Numbers
+          label={`${count(wanted)} rows or more, one a line: ${(version.columns ?? []).join(", ")}`}
+          text={text.value}
+          wrong={wrong}
+          change={change}
+        />
         <div class="buttons">
           <label class="button">
             Choose a CSV

@@ -2,6 +2,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { Drawing } from "../data/drawing";
 import { Answer, type Desk } from "./answer";
+import { Numbers } from "./numbers";
 import { drawSample } from "./sample";
 
 type Series = number[] | number[][];
@@ -42,21 +43,15 @@ export function SeriesDesk({ model, version }: Desk) {
   return (
     <div class="desk">
       <div class="drawing">
-        <label class="field">
-          <span>{features > 1 ? `Steps, one a line: ${features} numbers each` : "Numbers, one after the other"}</span>
-          <textarea
-            class="numbers"
-            rows={12}
-            spellcheck={false}
-            value={text.value}
-            aria-invalid={wrong ? "true" : undefined}
-            onInput={(event) => {
-              text.value = event.currentTarget.value;
-              truth.value = null;
-            }}
-          />
-          {wrong ? <span class="wrong">{wrong}</span> : null}
-        </label>
+        <Numbers
+          label={features > 1 ? `Steps, one a line: ${features} numbers each` : "Numbers, one after the other"}
+          text={text.value}
+          wrong={wrong}
+          change={(given) => {
+            text.value = given;
+            truth.value = null;
+          }}
+        />
         <div class="buttons">
           <button type="button" onClick={() => (text.value = "")}>
             Clear
