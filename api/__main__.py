@@ -14,11 +14,10 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import metrics
+from api import connection, metrics
 from api.app import create_app
 from api.front import BACKLOG, Front, bind
 from api.handed import Handed
-from api.joined import JoinedProtocol
 from api.service import Service
 from api.serving.ledger import Ledger
 from core import log
@@ -120,7 +119,7 @@ def serve(settings: Settings, ledger: Ledger, channel: socket.socket | None = No
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=BACKLOG,
-        http=JoinedProtocol,
+        http=connection.to(app.direct),
         ws="none",
     )
     server = Server(config, app.service, channel)

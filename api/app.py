@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from api import VERSION, errors, openapi
 from api.deps import only_known_parameters
@@ -33,6 +33,7 @@ from api.routes import (
 )
 from api.service import Service
 from api.serving import predict
+from api.serving.direct import Direct
 from api.serving.ledger import Ledger
 from core.settings import Settings
 
@@ -83,16 +84,24 @@ def create_app(settings: Settings, ledger: Ledger | None = None) -> Edge:
     )
     app.state.service = service
     tensors = infer.Infer(service)
-    answering: dict[str, ASGIApp] = {
+    answering: dict[str, Any] = {
         predict.PATH: service.predict,
         infer.PATH: tensors,
         infer.VERSION_PATH: tensors,
     }
-    direct = [Route(path, one, methods=["POST"], include_in_schema=False) for path, one in answering.items()]
-    app.router.routes.extend(direct)  # for other methods, and for whoever lists the routes
+    routes = [Route(path, one, methods=["POST"], include_in_schema=False) for path, one in answering.items()]
+    app.router.routes.extend(routes)  # for other methods, and for whoever lists the routes
     for module in ROUTERS:
         app.include_router(module.router)
     app.router.routes.extend(pages.routes())
     errors.install(app)
     openapi.install(app, keys_required=settings.keys_required)
-    return Edge(app, service, direct)
+    direct = Direct(
+        service.predict,
+        service.watch,
+        service.access,
+        service.counters,
+        list(zip(routes, answering.values(), strict=True)),
+        settings.max_body_bytes,
+    )
+    return Edge(app, service, routes, direct)

@@ -12,7 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from api.errors import answer
+from api.metrics import METHODS
 from api.service import Service
+from api.serving.direct import Direct
 from core.errors import Forbidden, NotFound, TooLarge
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -28,11 +30,19 @@ HEADERS = {
 _RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
-class Edge:
-    """Wraps the whole application. ``direct`` are routes of it that need nothing of the layers in between."""
+def named(given: str) -> str:
+    """A request's id: the one that its client gave, or one of ours."""
+    return given if given and _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
-    def __init__(self, app: ASGIApp, service: Service, direct: Sequence[Route] = ()) -> None:
-        self._app, self.service, self._direct = app, service, direct
+
+class Edge:
+    """Wraps the whole application. ``routes`` are those of it that need nothing of the layers in between.
+
+    ``direct`` is for the connections: it answers most requests for them.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service, routes: Sequence[Route], direct: Direct) -> None:
+        self._app, self.service, self._routes, self.direct = app, service, routes, direct
         self._most, self._most_uploaded = service.settings.max_body_bytes, service.settings.max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,8 +51,7 @@ class Edge:
             return
         began, status = time.perf_counter(), 500
         headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+        request_id = named(headers.get("x-request-id", ""))
         scope.setdefault("state", {})["request_id"] = request_id
         bind_contextvars(request_id=request_id)  # the server gives each request a context of its own
 
@@ -70,11 +79,13 @@ class Edge:
             else:
                 await self._routed(scope)(scope, limited, send_with_headers)
         finally:
-            self.service.counters.observe(scope, status, time.perf_counter() - began)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            route = getattr(scope.get("route"), "path", None) or "other"  # unknown paths share one label
+            self.service.counters.observe(method, route, status, time.perf_counter() - began)
 
     def _routed(self, scope: Scope) -> ASGIApp:
         """Who answers: a direct route, else the application."""
-        for route in self._direct:
+        for route in self._routes:
             match, found = route.matches(scope)
             if match == Match.FULL:
                 scope.update(found, route=route)

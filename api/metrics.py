@@ -9,7 +9,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from starlette.types import Scope
 
 from api import VERSION
 from core import fleet
@@ -92,10 +91,8 @@ class Counters:
         )
         build.labels(VERSION).set(1)
 
-    def observe(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count a request under its route's template (unknown paths share one label)."""
-        route = getattr(scope.get("route"), "path", None) or "other"
-        method = scope["method"] if scope["method"] in METHODS else "other"
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request under its route's template."""
         series = self._of_route.get((method, route, status))
         if series is None:
             timed = not route.endswith("/stream")  # these last as long as their job

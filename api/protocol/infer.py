@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from core.errors import EpochdError, UnsupportedMedia
 PATH = "/v2/models/{name}/infer"
 VERSION_PATH = "/v2/models/{name}/versions/{version}/infer"
 T = TypeVar("T")
+_HEADERS = {"cache-control": "no-store"}
 MEDIA = ("application/json", "application/octet-stream")
 
 
@@ -52,12 +54,15 @@ class Infer:
             made = answer(scope, error)
         await made(scope, receive, send)
 
+    def understand(self, found: dict[str, str], query: bytes, headers: Headers) -> tuple[str, Any] | None:
+        """What :mod:`api.serving.direct` asks."""
+        _require_media(headers)
+        return reference(found["name"], found.get("version")), partial(_read, headers.get(request.HEADER))
+
     async def _answer(self, scope: Scope, receive: Receive, patience: Patience) -> Response:
         began, headers, service = time.perf_counter(), Headers(scope=scope), self._service
         caller = service.access.principal(headers)
-        media = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media and media not in MEDIA:
-            raise UnsupportedMedia(f"send {' or '.join(MEDIA)}, not {media[:64]!r}")
+        _require_media(headers)
         asked = reference(scope["path_params"]["name"], scope["path_params"].get("version"))
         loaded = await service.predict.versions.get(caller.tenant, asked)
         version = loaded.version
@@ -82,11 +87,34 @@ class Infer:
         service.counters.predictions.inc(len(raw))
         short = computed[0].size <= LARGE_ANSWER
         body, more = await _run(loaded, short, _respond, parsed, version, raw, computed, chosen)
-        return Response(body, headers={"cache-control": "no-store", **more}), len(raw)
+        return Response(body, headers={**_HEADERS, **more}), len(raw)
 
     def _parse(self, data: bytes, headers: Headers) -> request.Request:
         whole = compression.unpack(headers.get("content-encoding", ""), data, self._service.settings.max_body_bytes)
         return request.read(whole, headers.get(request.HEADER))
+
+
+def _require_media(headers: Headers) -> None:
+    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media and media not in MEDIA:
+        raise UnsupportedMedia(f"send {' or '.join(MEDIA)}, not {media[:64]!r}")
+
+
+def _read(header: str | None, version: Version, data: bytes) -> tuple[NDArray[Any], Any] | None:
+    parsed = request.read(data, header)
+    chosen = response.wanted(parsed, version)
+    if samples.are_files(parsed.inputs, version.preprocessing):
+        return None
+    raw = samples.read(parsed.inputs, version.preprocessing)
+    return raw, partial(_written, parsed, version, raw, chosen)
+
+
+def _written(
+    parsed: request.Request, version: Version, raw: NDArray[Any], chosen: dict[str, bool], computed: Computed
+) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    body, more = _respond(parsed, version, raw, computed, chosen)
+    named = {**_HEADERS, **more, "content-length": str(len(body))}
+    return body, [(name.encode(), value.encode()) for name, value in named.items()]
 
 
 def _respond(

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,28 @@ class _Waiting(NamedTuple):
     answer: asyncio.Future[Computed]
 
 
+class Soon(Protocol):
+    """A small question, whose answer waits for nothing but what came with it."""
+
+    @property
+    def samples(self) -> NDArray[Any]:
+        """Raw samples, N >= 1."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for it any more."""
+
+    def answer(self, computed: Computed | Exception | None) -> None:
+        """Hear what was computed, or that it failed, or (null) that it was dropped."""
+
+
 class Batcher:
     """The requests of one loaded version; ``compute`` is its graph. For the event loop's thread."""
 
     def __init__(self, compute: Compute, executor: Executor, observe: Callable[[int], None]) -> None:
         self._compute, self._executor, self._observe = compute, executor, observe
         self._waiting: deque[_Waiting] = deque()
+        self._soon: deque[Soon] = deque()
         self._running = False
         self._planned = False
         self._seconds_a_unit: float | None = None
@@ -48,6 +64,54 @@ class Batcher:
         found = await asyncio.gather(*(one.answer for one in waiting))
         return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
+    def is_quick(self, samples: NDArray[Any]) -> bool:
+        """Whether a run of these is so short that the event loop itself does it."""
+        return len(samples) <= AT_ONCE and self._is_short(_units(samples))
+
+    def soon(self, question: Soon) -> None:
+        """Answer what ``is_quick``, in the event loop, together with all such that came in this turn of it."""
+        if not self._soon:
+            asyncio.get_running_loop().call_soon(self._answer_soon)
+        self._soon.append(question)
+
+    def _answer_soon(self) -> None:
+        """One run; what does not fit into it has another turn, so that others have theirs between."""
+        batch, count, longest = list[Soon](), 0, 0
+        while self._soon:
+            one = self._soon[0]
+            size = len(one.samples)
+            longest = max(longest, _units(one.samples) // size)
+            if batch and not (count + size <= AT_ONCE and self._is_short((count + size) * longest)):
+                asyncio.get_running_loop().call_soon(self._answer_soon)
+                break
+            self._soon.popleft()
+            if one.gone:
+                one.answer(None)
+            else:
+                batch.append(one)
+                count += size
+        if not batch:
+            return
+        self._observe(count)
+        samples = batch[0].samples if len(batch) == 1 else np.concatenate([one.samples for one in batch])
+        try:
+            computed = self._timed(samples)
+        except Exception as error:  # whatever the runtime raises belongs to the requests
+            for one in batch:
+                one.answer(error)
+            return
+        if len(batch) == 1:
+            batch[0].answer(computed)
+            return
+        first = 0
+        for one in batch:
+            end = first + len(one.samples)
+            one.answer(tuple(part[first:end] for part in computed))
+            first = end
+
+    def _is_short(self, units: int) -> bool:
+        return self._seconds_a_unit is not None and self._seconds_a_unit * units < INLINE_SECONDS
+
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._planned and not self._running:
             self._planned = True
@@ -62,7 +126,7 @@ class Batcher:
             count = sum(len(one.samples) for one in batch)
             self._observe(count)
             samples = batch[0].samples if len(batch) == 1 else np.concatenate([one.samples for one in batch])
-            if self._seconds_a_unit is not None and self._seconds_a_unit * _units(samples) < INLINE_SECONDS:
+            if self._is_short(_units(samples)):
                 try:
                     computed = self._timed(samples)
                 except Exception as error:  # whatever the runtime raises belongs to the requests

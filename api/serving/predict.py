@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -87,7 +88,7 @@ class Predict:
             return
         if body is None:  # it was streamed
             return
-        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, _length(body)]})
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(body)})
         await send({"type": "http.response.body", "body": body})
 
     @contextmanager
@@ -106,6 +107,28 @@ class Predict:
         finally:
             self._in_flight -= 1
             self._counters.in_flight.dec()
+
+    def is_full(self, model_id: str) -> bool:
+        """Whether one more request of this model would be told to come back."""
+        return self._in_flight >= self._most or self.shares.is_taken(model_id)
+
+    def begin(self, model_id: str) -> None:
+        """A request of this model, which is not full, is at work until ``end``."""
+        self._in_flight += 1
+        self._counters.in_flight.inc()
+        self.shares.begin(model_id)
+
+    def end(self, model_id: str) -> None:
+        """It is no more."""
+        self._in_flight -= 1
+        self._counters.in_flight.dec()
+        self.shares.end(model_id)
+
+    def understand(self, found: dict[str, str], query: bytes, headers: Headers) -> tuple[str, Any] | None:
+        """What :mod:`api.serving.direct` asks; files take too long for it."""
+        top = _top(query)
+        kind = bodies.media_type(headers.get("content-type", ""))
+        return None if kind in bodies.FILES else (found["reference"], partial(_read, kind, top))
 
     @contextmanager
     def at_its_work(self, loaded: Loaded) -> Iterator[Buffer]:
@@ -141,8 +164,7 @@ class Predict:
     async def _compute(self, loaded: Loaded, kind: str, data: bytes, top: int | None) -> tuple[NDArray[Any], Computed]:
         """The samples of a body and what the network says of them."""
         version = loaded.version
-        if top is not None and version.preprocessing.targets is not None:
-            raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
+        _require_classes(version, top)
         if kind not in bodies.FILES and len(data) <= SMALL_BYTES:
             samples = bodies.read(kind, data, version.preprocessing)
         else:
@@ -169,8 +191,26 @@ class Predict:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _length(body: bytes) -> tuple[bytes, bytes]:
-    return b"content-length", str(len(body)).encode()
+def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
+    return [*_HEADERS, (b"content-length", b"%d" % len(body))]
+
+
+def _read(kind: str, top: int | None, version: Version, data: bytes) -> tuple[NDArray[Any], Any]:
+    _require_classes(version, top)
+    samples = bodies.read(kind, data, version.preprocessing)
+    return samples, partial(_written, version, samples, top)
+
+
+def _written(
+    version: Version, samples: NDArray[Any], top: int | None, computed: Computed
+) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    body = _ENCODER.encode(express(version, samples, computed, top))
+    return body, _headers(body)
+
+
+def _require_classes(version: Version, top: int | None) -> None:
+    if top is not None and version.preprocessing.targets is not None:
+        raise Invalid("this model foretells numbers, of which none is the largest; leave top out", "#/query/top")
 
 
 async def body_of(receive: Receive, buffer: Buffer) -> bytes:

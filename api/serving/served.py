@@ -43,11 +43,12 @@ class Served:
         except ClientDisconnect:
             raise
         except Exception:
-            self._count(version, 0, None)
+            self.count(version, 0, None)
             raise
-        self._count(version, asked.samples, time.perf_counter() - began)
+        self.count(version, asked.samples, time.perf_counter() - began)
 
-    def _count(self, version: Version, samples: int, seconds: float | None) -> None:
+    def count(self, version: Version, samples: int, seconds: float | None) -> None:
+        """Count a request that took so long; ``seconds`` are null when it was refused or failed."""
         minute = _minute()
         with self._lock:
             self._ledger.count(version.model_id, version.number, minute, samples, seconds)

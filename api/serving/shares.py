@@ -16,6 +16,20 @@ class Shares:
         self.most, self._what = max(1, int(SHARE * places)), what
         self._at_work: Counter[str] = Counter()
 
+    def is_taken(self, model_id: str) -> bool:
+        """Whether a model has its share already."""
+        return self._at_work[model_id] >= self.most
+
+    def begin(self, model_id: str) -> None:
+        """A request of this model is at work from now on."""
+        self._at_work[model_id] += 1
+
+    def end(self, model_id: str) -> None:
+        """It is no more."""
+        self._at_work[model_id] -= 1
+        if not self._at_work[model_id]:
+            del self._at_work[model_id]
+
     @contextmanager
     def of(self, model_id: str) -> Iterator[None]:
         """While a request of this model is at work.
@@ -23,12 +37,10 @@ class Shares:
         Raises:
             Overloaded: it has its share already; what is left is for other models.
         """
-        self._at_work[model_id] += 1
+        if self.is_taken(model_id):
+            raise Overloaded(f"{self.most} {self._what} of this model are under way already; try again")
+        self.begin(model_id)
         try:
-            if self._at_work[model_id] > self.most:
-                raise Overloaded(f"{self.most} {self._what} of this model are under way already; try again")
             yield
         finally:
-            self._at_work[model_id] -= 1
-            if not self._at_work[model_id]:
-                del self._at_work[model_id]
+            self.end(model_id)

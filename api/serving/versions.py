@@ -40,6 +40,12 @@ class Version:
     preprocessing: Preprocessing
     classes: list[str]
 
+    @property
+    def outputs(self) -> int:
+        """How many numbers an answer has for each sample."""
+        targets = self.preprocessing.targets
+        return len(self.classes) if targets is None else len(targets.names) * (targets.horizon or 1)
+
 
 class Loaded:
     """A version with its ONNX session, and the requests that wait for it."""
@@ -102,6 +108,17 @@ class Versions:
         if task is None:
             task = self._loading[place] = asyncio.create_task(self._load(version))
         return await asyncio.shield(task)  # others may wait for it too
+
+    def kept(self, tenant: str, reference: str, revision: int) -> Loaded | None:
+        """The same if it was asked for before at this revision of the catalog and is loaded."""
+        known = self._resolved.get((tenant, reference))
+        if known is None or known[0] != revision:
+            return None
+        place = (known[1].model_id, known[1].number)
+        loaded = self._loaded.get(place)
+        if loaded is not None:
+            self._loaded.move_to_end(place)
+        return loaded
 
     async def _resolve(
         self, tenant: str, reference: str, revision: int, known: tuple[int, Version] | None

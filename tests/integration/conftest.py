@@ -13,9 +13,9 @@ import structlog
 from player import Player
 from stack import free_port, until
 
+from api import connection
 from api.__main__ import GRACE_SECONDS, Server
 from api.app import create_app
-from api.joined import JoinedProtocol
 from api.service import Service
 from core.catalog import datasets
 from core.db import Database
@@ -57,7 +57,8 @@ def serve(settings: Settings) -> Iterator[tuple[str, Service]]:
         port=settings.port,
         log_config=None,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        http=JoinedProtocol,
+        http=connection.to(app.direct),
+        access_log=False,
     )
     server = Server(config, app.service)
     thread = threading.Thread(target=server.run, daemon=True)
