@@ -6,7 +6,6 @@ With ``EPOCHD_API_PROCESSES`` above 1 this process only accepts connections, and
 import gc
 import socket
 import sys
-import tempfile
 import time
 
 import uvicorn
@@ -14,12 +13,14 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import connection, metrics
+from api import connection
 from api.app import create_app
 from api.front import BACKLOG, Front, bind
 from api.handed import Handed
+from api.metrics import IN_FLIGHT
 from api.service import Service
 from api.serving.ledger import Ledger
+from api.tally import Tally
 from core import log
 from core.db import Database
 from core.settings import Settings
@@ -86,30 +87,30 @@ def main() -> None:
         database = Database(settings.database)
         require_a_key(database)
         database.close()
+    ledger, tally = Ledger(settings.api_processes), Tally(settings.api_processes)
     if settings.api_processes == 1:
-        serve(settings, Ledger())
+        serve(settings, ledger, tally)
         return
     try:
         listener = bind(settings.host, settings.port)
     except OSError as error:
         sys.exit(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
-    with tempfile.TemporaryDirectory(prefix="epochd-metrics-") as folder:
-        metrics.share(folder)
-        ledger = Ledger(settings.api_processes)
 
-        def one_of_many(index: int, channel: socket.socket) -> None:
-            ledger.become(index)
-            serve(settings, ledger, channel)
+    def one_of_many(index: int, channel: socket.socket) -> None:
+        ledger.become(index)
+        tally.become(index)
+        serve(settings, ledger, tally, channel)
 
-        gc.freeze()
-        front = Front(listener, settings.api_processes, one_of_many, metrics.forget_process)
-        status = front.run()
-    sys.exit(status)
+    def ended(index: int) -> None:
+        tally.zero(IN_FLIGHT, index)
+
+    gc.freeze()
+    sys.exit(Front(listener, settings.api_processes, one_of_many, ended).run())
 
 
-def serve(settings: Settings, ledger: Ledger, channel: socket.socket | None = None) -> None:
+def serve(settings: Settings, ledger: Ledger, tally: Tally, channel: socket.socket | None = None) -> None:
     """Serve the connections of the settings' address, or those that are handed over the channel."""
-    app = create_app(settings, ledger)
+    app = create_app(settings, ledger, tally)
     config = uvicorn.Config(
         app,
         host=settings.host,

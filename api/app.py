@@ -35,6 +35,7 @@ from api.service import Service
 from api.serving import predict
 from api.serving.direct import Direct
 from api.serving.ledger import Ledger
+from api.tally import Tally
 from core.settings import Settings
 
 ROUTERS = (
@@ -57,12 +58,12 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings, ledger: Ledger | None = None) -> Edge:
+def create_app(settings: Settings, ledger: Ledger | None = None, tally: Tally | None = None) -> Edge:
     """The whole API of one process; its parts start and end with the ASGI lifespan.
 
-    ``ledger`` is shared by the processes of one API.
+    ``ledger`` and ``tally`` are shared by the processes of one API.
     """
-    service = Service.wire(settings, ledger or Ledger())
+    service = Service.wire(settings, ledger or Ledger(), tally or Tally())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -39,7 +39,7 @@ class _Process:
 class Front:
     """Runs ``serve`` in processes that it forks; each is given its number and its end of a channel.
 
-    ``ended`` hears the pid of each that is over.
+    ``ended`` hears the number of each that is over.
 
     For the main thread of a process without other threads.
     """
@@ -123,7 +123,7 @@ class Front:
         process.channel.close()
         self._processes.remove(process)
         _, status = os.waitpid(process.pid, 0)
-        self._ended(process.pid)
+        self._ended(process.index)
         if not process.ready and not self._listening:
             return False
         log.get(__name__).error("api_process_ended", pid=process.pid, status=os.waitstatus_to_exitcode(status))

@@ -1,136 +1,116 @@
-"""Prometheus metrics: the state of the system, read from the database at scrape, and what this process counts."""
+"""Prometheus metrics: the system's state, read from the database at scrape, and what this API's processes count."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api import VERSION
+from api.tally import Family, Number, Tally, Times
 from core import fleet
 from core.db import now
 from core.tables import STATES, Job, Worker
 
 OTHER = ("other", "other")
 """The labels of versions that have none of their own."""
-_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-
-def share(folder: str) -> None:
-    """From now on count in files of this folder, which all processes of this API add up; before any ``Counters``."""
-    os.environ[_FOLDER] = folder
-    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # it looks at the environment
-
-
-def forget_process(pid: int) -> None:
-    """A process that shared its counts has ended: what it had in flight is over."""
-    multiprocess.mark_process_dead(pid, os.environ[_FOLDER])  # type: ignore[no-untyped-call]
+REQUESTS = Family("epochd_http_requests", "HTTP requests.", ("method", "route", "status"))
+SECONDS = Family("epochd_http_request_seconds", "HTTP request time.", ("route",), BUCKETS)
+PREDICTIONS = Family("epochd_predictions", "Samples predicted.")
+TOKENS = Family("epochd_generated_tokens", "Tokens that language models wrote.")
+BATCH = Family("epochd_prediction_batch_samples", "Samples computed together.", (), (1, 2, 4, 8, 16, 32, 64))
+IN_FLIGHT = Family("epochd_predictions_in_flight", "Prediction requests at work or waiting.", gauge=True)
+OF_VERSION = ("model", "version")
+VERSION_REQUESTS = Family(
+    "epochd_model_requests", "Prediction requests by version and result.", (*OF_VERSION, "result")
+)
+VERSION_SAMPLES = Family("epochd_model_samples", "Samples predicted by version.", OF_VERSION)
+VERSION_SECONDS = Family("epochd_model_request_seconds", "Time of prediction requests by version.", OF_VERSION, BUCKETS)
+FAMILIES = (
+    REQUESTS,
+    SECONDS,
+    PREDICTIONS,
+    TOKENS,
+    BATCH,
+    IN_FLIGHT,
+    VERSION_REQUESTS,
+    VERSION_SAMPLES,
+    VERSION_SECONDS,
+)
 
 
 @dataclass(frozen=True)
 class OfVersion:
     """What is counted of one version's requests."""
 
-    answered: Counter
-    failed: Counter
-    samples: Counter
-    seconds: Histogram
+    answered: Number
+    failed: Number
+    samples: Number
+    seconds: Times
 
 
-class Counters:
-    """What this process counts, or all those that share a folder."""
+class Counters(Collector):
+    """What the processes of this API count, in a tally that they share."""
 
-    def __init__(self) -> None:
-        self.shared = _FOLDER in os.environ
+    def __init__(self, tally: Tally | None = None) -> None:
+        self._tally = tally or Tally()
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "epochd_http_requests", "HTTP requests.", ["method", "route", "status"], registry=self.registry
-        )
-        self.seconds = Histogram(
-            "epochd_http_request_seconds", "HTTP request time.", ["route"], buckets=BUCKETS, registry=self.registry
-        )
-        self._of_route: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
-        self.predictions = Counter("epochd_predictions", "Samples predicted.", registry=self.registry)
-        self.tokens = Counter("epochd_generated_tokens", "Tokens that language models wrote.", registry=self.registry)
-        self.batch = Histogram(
-            "epochd_prediction_batch_samples",
-            "Samples computed together.",
-            buckets=(1, 2, 4, 8, 16, 32, 64),
-            registry=self.registry,
-        )
-        self.in_flight = Gauge(
-            "epochd_predictions_in_flight",
-            "Prediction requests at work or waiting.",
-            registry=self.registry,
-            multiprocess_mode="livesum",
-        )
-        of_version = ["model", "version"]
-        self.version_requests = Counter(
-            "epochd_model_requests",
-            "Prediction requests by version and result.",
-            [*of_version, "result"],
-            registry=self.registry,
-        )
-        self.version_samples = Counter(
-            "epochd_model_samples", "Samples predicted by version.", of_version, registry=self.registry
-        )
-        self.version_seconds = Histogram(
-            "epochd_model_request_seconds",
-            "Time of prediction requests by version.",
-            of_version,
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
-        build = Gauge(
-            "epochd_build_info", "The version that runs.", ["version"], registry=self.registry, multiprocess_mode="max"
-        )
+        self.registry.register(self)
+        self._of_route: dict[tuple[str, str, int], tuple[Number, Times | None]] = {}
+        self.predictions = self._tally.number(PREDICTIONS)
+        self.tokens = self._tally.number(TOKENS)
+        self.batch = self._tally.times(BATCH)
+        self.in_flight = self._tally.number(IN_FLIGHT)
+        build = Gauge("epochd_build_info", "The version that runs.", ["version"], registry=self.registry)
         build.labels(VERSION).set(1)
+
+    def describe(self) -> list[Metric]:
+        return []  # nothing is read before the scrape
+
+    def collect(self) -> Iterator[Metric]:
+        return map(self._tally.collect, FAMILIES)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request under its route's template."""
         series = self._of_route.get((method, route, status))
         if series is None:
             timed = not route.endswith("/stream")  # these last as long as their job
-            series = self.requests.labels(method, route, status), self.seconds.labels(route) if timed else None
+            times = self._tally.times(SECONDS, route) if timed else None
+            series = self._tally.number(REQUESTS, method, route, str(status)), times
             self._of_route[method, route, status] = series
         requests, times = series
-        requests.inc()
+        requests.add()
         if times is not None:
             times.observe(seconds)
 
     def of_version(self, labels: tuple[str, str]) -> OfVersion:
         """The time series of a version; to look them up each time would cost more than to count."""
         return OfVersion(
-            self.version_requests.labels(*labels, "ok"),
-            self.version_requests.labels(*labels, "error"),
-            self.version_samples.labels(*labels),
-            self.version_seconds.labels(*labels),
+            self._tally.number(VERSION_REQUESTS, *labels, "ok"),
+            self._tally.number(VERSION_REQUESTS, *labels, "error"),
+            self._tally.number(VERSION_SAMPLES, *labels),
+            self._tally.times(VERSION_SECONDS, *labels),
         )
 
     def forget(self, labels: tuple[str, str]) -> bool:
-        """End the time series of a version, which cannot be done where counts are shared."""
-        if self.shared:
+        """End the time series of a version, which cannot be done where others count it too."""
+        if self._tally.processes > 1:
             return False
         for result in ("ok", "error"):
-            self.version_requests.remove(*labels, result)
-        self.version_samples.remove(*labels)
-        self.version_seconds.remove(*labels)
+            self._tally.drop(VERSION_REQUESTS, *labels, result)
+        self._tally.drop(VERSION_SAMPLES, *labels)
+        self._tally.drop(VERSION_SECONDS, *labels)
         return True
 
     def exposition(self, session: Session) -> bytes:
         """Everything in Prometheus' text format."""
         system = CollectorRegistry()
         system.register(_System(session))
-        counted = self.registry
-        if self.shared:
-            counted = CollectorRegistry()
-            multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
-        return generate_latest(counted) + generate_latest(system)
+        return generate_latest(self.registry) + generate_latest(system)
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -11,6 +11,7 @@ from api.serving.ledger import Ledger
 from api.serving.predict import Predict
 from api.stream import Tailer
 from api.submissions import Submissions
+from api.tally import Tally
 from api.watch import CatalogWatch
 from core.broker import Tickets
 from core.db import Database
@@ -38,14 +39,14 @@ class Service:
     schema_current: bool = False
 
     @classmethod
-    def wire(cls, settings: Settings, ledger: Ledger) -> "Service":
+    def wire(cls, settings: Settings, ledger: Ledger, tally: Tally) -> "Service":
         """Make the parts; nothing is started and no connection is opened yet.
 
-        The ledger is that of all processes of this API.
+        The ledger and the tally are those of all processes of this API.
         """
         database = Database(settings.database)
         watch = CatalogWatch(database)
-        access, counters = Access(watch, settings.keys_required), Counters()
+        access, counters = Access(watch, settings.keys_required), Counters(tally)
         tickets = Tickets(settings.broker_url)
         return cls(
             settings=settings,

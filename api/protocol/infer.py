@@ -84,7 +84,7 @@ class Infer:
         raw = await _run(loaded, light, samples.read, parsed.inputs, version.preprocessing)
         computed = await loaded.batcher.run(raw)
         require_finite(computed[0])
-        service.counters.predictions.inc(len(raw))
+        service.counters.predictions.add(len(raw))
         short = computed[0].size <= LARGE_ANSWER
         body, more = await _run(loaded, short, _respond, parsed, version, raw, computed, chosen)
         return Response(body, headers={**_HEADERS, **more}), len(raw)

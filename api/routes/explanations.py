@@ -94,7 +94,7 @@ async def explain(
             explanation = await service.explain.answer(loaded, sample, question, request.receive)
         except ClientDisconnect:
             return Response(status_code=204)  # which nobody reads
-        service.counters.predictions.inc(explanation["samples"])
+        service.counters.predictions.add(explanation["samples"])
     else:
         options = ExplainOptions.model_validate(query.model_dump())
         await asyncio.to_thread(options.check, version.preprocessing, version.classes, sample)

@@ -180,7 +180,7 @@ class Direct:
         samples, seconds = len(question.samples), perf_counter() - asker.began
         self._predict.served.count(version, samples, seconds)
         asker.reply(200, headers, body)
-        self._counters.predictions.inc(samples)
+        self._counters.predictions.add(samples)
         self._counters.observe("POST", known.route, 200, seconds)
 
     def _refuse(self, asker: Asker, known: Known, version: Version, error: Exception) -> None:

@@ -99,14 +99,14 @@ class Predict:
             Overloaded: too many are.
         """
         self._in_flight += 1
-        self._counters.in_flight.inc()
+        self._counters.in_flight.add()
         try:
             if self._in_flight > self._most:
                 raise Overloaded(f"{self._most} predictions are under way already; try again")
             yield
         finally:
             self._in_flight -= 1
-            self._counters.in_flight.dec()
+            self._counters.in_flight.add(-1)
 
     def is_full(self, model_id: str) -> bool:
         """Whether one more request of this model would be told to come back."""
@@ -115,13 +115,13 @@ class Predict:
     def begin(self, model_id: str) -> None:
         """A request of this model, which is not full, is at work until ``end``."""
         self._in_flight += 1
-        self._counters.in_flight.inc()
+        self._counters.in_flight.add()
         self.shares.begin(model_id)
 
     def end(self, model_id: str) -> None:
         """It is no more."""
         self._in_flight -= 1
-        self._counters.in_flight.dec()
+        self._counters.in_flight.add(-1)
         self.shares.end(model_id)
 
     def understand(self, found: dict[str, str], query: bytes, headers: Headers) -> tuple[str, Any] | None:
@@ -171,7 +171,7 @@ class Predict:
             samples = await loaded.reading.run(bodies.read, kind, data, version.preprocessing)
         computed = await loaded.batcher.run(samples)
         require_finite(computed[0])
-        self._counters.predictions.inc(len(samples))
+        self._counters.predictions.add(len(samples))
         return samples, computed
 
     async def _write(
@@ -179,10 +179,10 @@ class Predict:
     ) -> bytes | None:
         if wants_stream(Headers(scope=scope)):
             tokens = await self._writing.stream(loaded, body, scope, receive, send)
-            self._counters.tokens.inc(tokens)
+            self._counters.tokens.add(tokens)
             return None
         generation = await self._writing.whole(loaded, body, receive)
-        self._counters.tokens.inc(generation["tokens"])
+        self._counters.tokens.add(generation["tokens"])
         return _ENCODER.encode(generation)
 
     def close(self) -> None:

@@ -57,10 +57,10 @@ class Served:
             if series is None:
                 series = self._series[labels] = self._counters.of_version(labels)
         if seconds is None:
-            series.failed.inc()
+            series.failed.add()
         else:
-            series.answered.inc()
-            series.samples.inc(samples)
+            series.answered.add()
+            series.samples.add(samples)
             series.seconds.observe(seconds)
 
     def _labels(self, wanted: tuple[str, str], minute: int) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -171,11 +172,20 @@ class Preprocessing:
         return {"input": padded if self.tokens is not None else self._normalise(padded), "lengths": lengths}
 
     def _normalise(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        mean, std = self._numbers
         inputs = samples.astype(np.float32)
+        if samples.dtype == np.uint8:  # nothing can become too large
+            inputs -= mean
+            inputs /= std
+            return inputs
         with np.errstate(over="ignore"):  # what is too large becomes infinite; whoever answers looks at the answer
-            inputs -= samples[:, -1:] if self.normalise == "window" else np.asarray(self.mean, np.float32)
-            inputs /= np.asarray(self.std, np.float32)
+            inputs -= samples[:, -1:] if self.normalise == "window" else mean
+            inputs /= std
         return inputs
+
+    @cached_property
+    def _numbers(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; ``from_dict`` reads it back."""
