@@ -117,7 +117,7 @@ class Connection(HttpToolsProtocol):
             and parser.get_method() == b"POST"
             and parser.should_keep_alive()
             and parser.get_http_version() == "1.1"
-            and not (self.access_log or self.flow.write_paused)
+            and not (self.config.access_log or self.flow.write_paused)
         )
 
     def _answer(self, asked: _Asked) -> bool:
