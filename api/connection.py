@@ -36,7 +36,7 @@ class _Asked:
         self.known, self._connection = known, connection
         self.began = time.perf_counter()
         self.parts: list[bytes] = []
-        self.path, self.request_id = "", ""
+        self.request_id = ""
         self.response_complete = self.disconnected = False
         self.keep_alive = True
 
@@ -53,7 +53,8 @@ class _Asked:
         if not self.keep_alive:
             head.append(b"connection: close\r\n")
         head += (_TAIL, body)
-        connection.transport.whole(b"".join(head))
+        if not self.gone:
+            connection.transport.whole(b"".join(head))
         self.response_complete = True
         if not self.keep_alive:
             connection.transport.close()
@@ -123,8 +124,7 @@ class Connection(HttpToolsProtocol):
     def _answer(self, asked: _Asked) -> bool:
         before, self.cycle = self.cycle, asked  # type: ignore[assignment]
         given = next((value for name, value in self.headers if name == b"x-request-id"), b"")
-        asked.request_id, asked.path = named(given.decode("latin-1")), self.url.partition(b"?")[0].decode("latin-1")
-        parts = asked.parts
+        asked.request_id, parts = named(given.decode("latin-1")), asked.parts
         if self.direct.begin(asked, asked.known, parts[0] if len(parts) == 1 else b"".join(parts)):
             return True
         self.cycle = before

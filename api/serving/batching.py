@@ -75,7 +75,10 @@ class Batcher:
         self._soon.append(question)
 
     def _answer_soon(self) -> None:
-        """One run; what does not fit into it has another turn, so that others have theirs between."""
+        """One run; what does not fit into it has another turn, so that others have theirs between.
+
+        It waits for no run in a thread: a session may be used by both.
+        """
         batch, count, longest = list[Soon](), 0, 0
         while self._soon:
             one = self._soon[0]
@@ -163,8 +166,8 @@ class Batcher:
         began = time.perf_counter()
         computed = self._compute(samples)
         took = (time.perf_counter() - began) / _units(samples)
-        known = self._seconds_a_unit
-        self._seconds_a_unit = took if known is None else 0.8 * known + 0.2 * took
+        known = self._seconds_a_unit  # a run that was interrupted says little: it counts as one of twice the time
+        self._seconds_a_unit = took if known is None else 0.8 * known + 0.2 * min(took, 2 * known)
         return computed
 
 

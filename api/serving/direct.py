@@ -36,6 +36,7 @@ DEPENDS = frozenset(
 OTHERWISE = frozenset((b"expect", b"transfer-encoding", b"content-encoding", b"upgrade"))
 """A request with one of these headers is the application's."""
 Field = tuple[bytes, bytes]
+Key = tuple[bytes, tuple[Field, ...]]
 Write = Callable[[Computed], tuple[bytes, Sequence[Field]]]
 """Of what was computed: an answer's body and headers."""
 Read = Callable[[Version, bytes], tuple[NDArray[Any], Write] | None]
@@ -59,8 +60,9 @@ class Known:
 
     revision: int
     tenant: str
-    reference: str
+    path: str
     route: str
+    reference: str
     read: Read
 
 
@@ -68,7 +70,6 @@ class Asker(Protocol):
     """Who waits for an answer: a request on a connection. ``began`` is a ``perf_counter()``."""
 
     began: float
-    path: str
     request_id: str
 
     @property
@@ -93,49 +94,54 @@ class Direct:
     ) -> None:
         self._predict, self._watch, self._access, self._counters = predict, watch, access, counters
         self._routes, self._most = routes, min(MOST_BYTES, most_bytes)
-        self._known: dict[tuple[bytes | Field, ...], Known] = {}
+        self._known: dict[Key, Known] = {}
 
     def recognise(self, url: bytes, headers: Sequence[Field]) -> Known | None:
         """What the head of a POST means; null: it is the application's."""
-        key: list[bytes | Field] = [url]
-        length = b""
+        fields, length = list[Field](), b""
         for field in headers:
             name = field[0]
             if name in DEPENDS:
-                key.append(field)
+                fields.append(field)
             elif name == b"content-length":
                 length = field[1]
             elif name in OTHERWISE:
                 return None
         if not (length.isdigit() and int(length) <= self._most):
             return None
-        found = tuple(key)
-        known = self._known.get(found)
+        key = url, tuple(fields)
+        known = self._known.get(key)
         try:
             revision = self._watch.revision
             if known is None or known.revision != revision:
-                known = self._understand(url, Headers(raw=key[1:]), revision)  # type: ignore[arg-type]
-                if known is not None and sum(map(len, headers)) <= MOST_HEAD:
-                    if len(self._known) >= MOST_KNOWN:
-                        self._known.clear()
-                    self._known[found] = known
+                known = self._understand(url, Headers(raw=fields), revision)
+                if known is not None:
+                    self._remember(key, known)
         except EpochdError:  # the application says it
             return None
         return known
 
     def _understand(self, url: bytes, headers: Headers, revision: int) -> Known | None:
-        path, _, query = url.partition(b"?")
-        scope = {"type": "http", "method": "POST", "path": unquote(path.decode("latin-1"))}
-        if b"#" in url or "\0" in scope["path"]:
+        raw, _, query = url.partition(b"?")
+        path = unquote(raw.decode("latin-1"))
+        if b"#" in url or "\0" in path:
             return None
         for route, understands in self._routes:
-            match, found = route.matches(scope)
+            match, found = route.matches({"type": "http", "method": "POST", "path": path})
             if match == Match.FULL:
                 self._access.check_site(headers)
                 tenant = self._access.principal(headers).tenant
                 meant = understands.understand(found["path_params"], query, headers)
-                return None if meant is None else Known(revision, tenant, meant[0], route.path, meant[1])
+                return None if meant is None else Known(revision, tenant, path, route.path, *meant)
         return None
+
+    def _remember(self, key: Key, known: Known) -> None:
+        url, fields = key
+        if len(url) + sum(len(name) + len(value) for name, value in fields) > MOST_HEAD:
+            return
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = known
 
     def begin(self, asker: Asker, known: Known, body: bytes) -> bool:
         """Answer a body, now or when all that came in this turn of the event loop is read.
@@ -187,7 +193,7 @@ class Direct:
         with bound_contextvars(request_id=asker.request_id):
             if not isinstance(error, EpochdError):
                 log.get(__name__).exception("prediction_failed", exc_info=error)
-            made = answer({"path": asker.path, "state": {"request_id": asker.request_id}}, error)
+            made = answer({"path": known.path, "state": {"request_id": asker.request_id}}, error)
         self._predict.served.count(version, 0, None)
         asker.reply(made.status_code, made.raw_headers, bytes(made.body))
         self._counters.observe("POST", known.route, made.status_code, perf_counter() - asker.began)

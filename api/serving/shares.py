@@ -1,6 +1,5 @@
 """Of what may be at work, no model can take all."""
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,21 +13,21 @@ class Shares:
 
     def __init__(self, places: int, what: str = "predictions") -> None:
         self.most, self._what = max(1, int(SHARE * places)), what
-        self._at_work: Counter[str] = Counter()
+        self._at_work: dict[str, int] = {}
 
     def is_taken(self, model_id: str) -> bool:
         """Whether a model has its share already."""
-        return self._at_work[model_id] >= self.most
+        return self._at_work.get(model_id, 0) >= self.most
 
     def begin(self, model_id: str) -> None:
         """A request of this model is at work from now on."""
-        self._at_work[model_id] += 1
+        self._at_work[model_id] = self._at_work.get(model_id, 0) + 1
 
     def end(self, model_id: str) -> None:
         """It is no more."""
-        self._at_work[model_id] -= 1
-        if not self._at_work[model_id]:
-            del self._at_work[model_id]
+        left = self._at_work.pop(model_id) - 1
+        if left:
+            self._at_work[model_id] = left
 
     @contextmanager
     def of(self, model_id: str) -> Iterator[None]:
