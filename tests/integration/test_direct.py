@@ -99,6 +99,7 @@ def sample(api: Any) -> Any:
     """A real digit, 8x8, and the model ``digits`` that knows it."""
     api.player.train("digits")
     sample = api.http.get("/v1/datasets/digits/samples?limit=1").json()["data"][0]["values"]
+    api.service.watch.look()  # a new revision of the catalog would send the next request to the application
     api.http.post("/v1/models/digits:predict", json={"inputs": [sample]}).raise_for_status()  # it is loaded
     return sample
 
