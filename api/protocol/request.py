@@ -137,10 +137,12 @@ def _outputs(given: list[_Output], binary: bool) -> dict[str, bool]:
 
 
 def _parameters(what: str, given: _Parameters | None) -> _Parameters:
+    if not given:
+        return {}
     for name, sentence in REFUSED.items():
-        if given and given.get(name):  # 0 and "" mean: not
+        if given.get(name):  # 0 and "" mean: not
             raise Invalid(f"{what}: {name} is not supported: {sentence}")
-    return given or {}
+    return given
 
 
 def _flag(what: str, name: str, value: object) -> bool:
