@@ -2,6 +2,7 @@
 
 import math
 import re
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,10 +78,19 @@ def from_json(name: str, datatype: str, shape: tuple[int, ...], data: bytes) -> 
     if datatype == BYTES:
         return Tensor(name, datatype, _objects([one.encode() for one in items], shape))
     try:
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and whoever reads it refuses it
-            return Tensor(name, datatype, np.array(items, NUMBERS[datatype]).reshape(shape))
-    except OverflowError:
+        return Tensor(name, datatype, _numbers(items, datatype).reshape(shape))
+    except (OverflowError, ValueError):  # the latter of a byte
         raise Invalid(f"input {name!r}: its data has a number that is no {datatype}") from None
+
+
+def _numbers(items: list[Any], datatype: str) -> NDArray[Any]:
+    """Several times faster than numpy with a list of Python's numbers, for the types that are sent most."""
+    if datatype == "UINT8":
+        return np.frombuffer(bytearray(items), np.uint8)
+    if datatype[0] != "F":
+        return np.array(items, NUMBERS[datatype])
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and whoever reads it refuses it
+        return np.frombuffer(struct.pack(f"{len(items)}d", *items)).astype(NUMBERS[datatype])
 
 
 def _flat(name: str, datatype: str, shape: tuple[int, ...], data: bytes) -> list[Any]:

@@ -48,11 +48,11 @@ def from_json(data: bytes, preprocessing: Preprocessing, most: int) -> NDArray[A
             inputs = decoder.decode(data).inputs
             if not 1 <= len(inputs) <= most:
                 return None
+            if preprocessing.kind == "image":  # any bytes are pixels
+                return _array(inputs, sides, np.uint8).reshape(-1, *shape)
             if preprocessing.variable:
                 return preprocessing.from_rows([_array(one, sides[1:], np.float64) for one in inputs])
-            return preprocessing.from_rows(
-                _array(inputs, sides, np.uint8 if preprocessing.kind == "image" else np.float64)
-            )
+            return preprocessing.from_rows(_array(inputs, sides, np.float64))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError):
             continue
     return None

@@ -250,8 +250,8 @@ def express(version: Version, samples: NDArray[Any], computed: Computed, top: in
     """The answer: classes with probabilities, all of them or the ``top`` largest, or numbers in their own units."""
     targets = version.preprocessing.targets
     if targets is None:
-        rows = zip(computed[1].argmax(1).tolist(), computed[1].tolist(), strict=True)
-        predictions: Any = [of_class(version.classes, index, row, top) for index, row in rows]
+        rows = computed[1].tolist()
+        predictions: Any = [of_class(version.classes, row.index(max(row)), row, top) for row in rows]
     else:
         restored = targets.restore(computed[0], samples)
         predictions = [{"values": of_numbers(targets.names, row)} for row in restored]

@@ -21,6 +21,7 @@ from core.db import Database
 from core.encode import Preprocessing
 from core.errors import Conflict
 from core.explain.answer import softmax
+from core.predictions.answer import not_finite
 from core.tables import Dataset
 
 CACHE_BYTES = 512 * 2**20
@@ -70,6 +71,8 @@ class Loaded:
         logits = self.compute(samples)
         if self.version.preprocessing.targets is not None:
             return (logits,)
+        if not_finite(logits) is None:
+            return logits, softmax(logits)
         with np.errstate(invalid="ignore"):  # infinite logits have none; whoever answers refuses them
             return logits, softmax(logits)
 

@@ -14,10 +14,10 @@ from core.predictions.answer import TOO_LARGE
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Probabilities [N, classes]."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    found: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    found = logits.astype(np.float64)  # and from here on in place, by the plain functions: most are a few numbers
+    found -= np.maximum.reduce(found, axis=1, keepdims=True)
+    np.exp(found, out=found)
+    found /= np.add.reduce(found, axis=1, keepdims=True)
     return found
 
 
