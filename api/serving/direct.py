@@ -117,7 +117,7 @@ class Direct:
                 known = self._understand(url, Headers(raw=fields), revision)
                 if known is not None:
                     self._remember(key, known)
-        except EpochdError:  # the application says it
+        except (EpochdError, ValueError):  # the application says it
             return None
         return known
 
