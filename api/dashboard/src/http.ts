@@ -168,7 +168,8 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   if (answer.status === 304 && known) return known.body as T;
   const etag = answer.headers.get("etag");
   remembered.delete(path);
-  if (etag) {
+  // A weak tag leaves out what is counted, and that is to be shown as it is now.
+  if (etag && !etag.startsWith("W/")) {
     remembered.set(path, { etag, body: answer.body });
     const oldest = remembered.keys().next().value;
     if (remembered.size > MOST_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
