@@ -136,10 +136,13 @@ export async function open(path: string, ask: Ask): Promise<ReadableStream<Uint8
   return answer.body!;
 }
 
+/** The service answers everything else as ever. */
+const ELSE_FINE = new Set(["overloaded", "disk_full"]);
+
 async function refused(answer: Response, path: string): Promise<Problem> {
   const problem = await problemOf(answer);
   if (problem.status === 401 && path !== "/v1/session") signedOut.value = true;
-  if (problem.passing && problem.code !== "overloaded") lost("busy");
+  if (problem.passing && !ELSE_FINE.has(problem.code)) lost("busy");
   return problem;
 }
 
