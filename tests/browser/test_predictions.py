@@ -1,4 +1,4 @@
-"""The page of a job that answers a whole data set: its score, and the file to download."""
+"""The pages of models and jobs that answer: what was served, the form for a whole data set, its score and its file."""
 
 import re
 from pathlib import Path
@@ -72,3 +72,14 @@ def test_what_is_refused_is_said_in_the_form(visit: Any, system: Any) -> None:
     expect(dialog.get_by_role("alert")).to_contain_text("there is no dataset 'passing@1'")
     expect(dialog.get_by_label("Data set")).to_have_attribute("aria-invalid", "true")
     expect(dialog.get_by_label("Data set")).to_have_value("passing@1")
+
+
+def test_what_is_served_is_shown_while_it_is(visit: Any, system: Any) -> None:
+    spec = {"dataset": "digits-rows", "model": "counted", "network": {"family": "rnn", "hidden": 8}}
+    assert system.ended(system.submit({**spec, "hyperparameters": {"steps": 5}}))["status"] == "succeeded"
+    page = visit.to("models/counted")
+    served = page.get_by_role("region", name="Served in the last hour", exact=True)
+    for requests in ("1", "2"):
+        answer = system.http.post("/v1/models/counted:predict", json={"inputs": [[[0] * 8] * 8]})
+        assert answer.status_code == 200
+        expect(served.get_by_role("row").nth(1).get_by_role("cell").first).to_have_text(requests)
