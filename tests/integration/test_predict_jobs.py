@@ -20,7 +20,7 @@ from epochd import Client
 from epochd.cli import main
 
 CNN = {"family": "cnn", "stages": [{"channels": 8}], "hidden": [16]}
-ASKED = {"kind": "predict", "model": "digits", "dataset": "digits"}
+ASKED = {"kind": "predict", "model": "digits:1", "dataset": "digits"}  # another test makes a second version
 
 
 @pytest.fixture(scope="module")
