@@ -1,4 +1,4 @@
-"""Sending JSON: encoded once, with a strong ETag where it may be asked for again; and how answers are documented."""
+"""Sending JSON: encoded once, with an ETag where it may be asked for again; and how answers are documented."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,21 +18,32 @@ def json(body: object, status: int = 200, headers: Mapping[str, str] | None = No
     return Response(_ENCODER.encode(body), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
 
 
-def conditional(request: Request, body: object, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON answer with a strong ETag; 304 when the client has these very bytes already."""
+def conditional(
+    request: Request, body: object, headers: Mapping[str, str] | None = None, *, stored: object = None
+) -> Response:
+    """A JSON answer with an ETag; 304 when the client has what it names already.
+
+    The tag is strong: of these very bytes. A body that also tells what was counted has a weak one, of ``stored``, which
+    is the body without that: traffic changes nothing that a client would have to read again.
+    """
     data = _ENCODER.encode(body)
-    tag = f'"{hashlib.blake2b(data, digest_size=16).hexdigest()}"'
+    tag = _tag(data) if stored is None else f"W/{_tag(_ENCODER.encode(stored))}"
     known = {"ETag": tag, "Cache-Control": "private, no-cache", **(headers or {})}
     if matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=known)
     return Response(data, 200, known, "application/json")
 
 
+def _tag(data: bytes) -> str:
+    return f'"{hashlib.blake2b(data, digest_size=16).hexdigest()}"'
+
+
 def matches(header: str | None, tag: str) -> bool:
-    """Whether an If-None-Match or If-Match header names an ETag (RFC 9110, 13.1)."""
+    """Whether an If-None-Match header names an ETag: the weak comparison (RFC 9110, 13.1.2)."""
     if header is None:
         return False
-    return header.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in header.split(","))
+    named = (one.strip().removeprefix("W/") for one in header.split(","))
+    return header.strip() == "*" or tag.removeprefix("W/") in named
 
 
 def documented(

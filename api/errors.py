@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from api.pointers import describe
 from core import errors, log
+from core.db import disk_is_full
 
 STATUS: dict[str, tuple[int, str]] = {
     "invalid_request": (422, "The request is not valid"),
@@ -33,11 +34,13 @@ STATUS: dict[str, tuple[int, str]] = {
     "range_not_satisfiable": (416, "The range lies outside the file"),
     "overloaded": (503, "Too many requests are under way"),
     "unavailable": (503, "The service is not available now"),
+    "disk_full": (503, "The disk of the database is full"),
     "internal": (500, "Something went wrong on our side"),
 }
 OF_STATUS = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 """The codes of the errors that the framework raises by status."""
 MEDIA_TYPE = "application/problem+json"
+FULL = "the database's disk is full: nothing can be stored until there is room again; what is stored can be read"
 #: The database cannot be reached, is locked for longer than the wait, or all connections are taken.
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
@@ -92,6 +95,9 @@ def answer(scope: Scope, error: Exception) -> Response:
         return problem(scope, error.code, error.message, error.errors)
     if isinstance(error, errors.EpochdError):
         return problem(scope, error.code, error.message)
+    if disk_is_full(error):
+        log.get(__name__).error("disk_full", path=scope["path"])
+        return problem(scope, "disk_full", FULL)
     if isinstance(error, AWAY):
         log.get(__name__).warning("database_away", path=scope["path"], error=str(error).splitlines()[0])
         return problem(scope, "unavailable", "the database cannot be reached now; try again soon")

@@ -31,16 +31,19 @@ class Page(TypedDict, Generic[T]):
     next_cursor: str | None
 
 
-def page(request: Request, rows: Sequence[Any], limit: int, cursors: Sequence[str]) -> Response:
+def page(
+    request: Request, rows: Sequence[Any], limit: int, cursors: Sequence[str], *, stored: Sequence[Any] | None = None
+) -> Response:
     """The answer for ``limit`` + 1 rows that were asked for: one more than sent says that there is more.
 
-    ``cursors`` are the cursors of the rows.
+    ``cursors`` are the cursors of the rows, ``stored`` the rows without what was counted (:func:`conditional`).
     """
     more = len(rows) > limit
     cursor = cursors[limit - 1] if more else None
     body = {"object": "list", "data": rows[:limit], "has_more": more, "next_cursor": cursor}
+    named = None if stored is None else {**body, "data": stored[:limit]}
     if cursor is None:
-        return conditional(request, body)
+        return conditional(request, body, stored=named)
     following = request.url.include_query_params(after=cursor)
     address = f"{following.path}?{following.query}"
-    return conditional(request, body, {"Link": f'<{address}>; rel="next"'})
+    return conditional(request, body, {"Link": f'<{address}>; rel="next"'}, stored=named)

@@ -56,11 +56,13 @@ class CatalogWatch:
 
     def look(self) -> None:
         """Look now."""
-        with self._looking, self._database.reading() as session:
-            current = revision.current(session)
+        with self._looking:
+            with self._database.looking() as connection:
+                current = revision.current(connection)
             if self._known is None or current != self._known.revision:
-                keys = {key.id: key for key in session.scalars(select(ApiKey))}
-                self._known = _Known(current, keys)
+                # Read after the revision: at worst these are the keys of a later one, and are read once more.
+                with self._database.reading() as session:
+                    self._known = _Known(current, {key.id: key for key in session.scalars(select(ApiKey))})
             self._looked = time.monotonic()
 
     @property

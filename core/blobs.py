@@ -89,6 +89,16 @@ class Writer:
         self._number, self._stored = self._number + 1, self._stored + len(data)
 
 
+def probe(database: Database) -> None:
+    """Store a chunk and take it back: whether the disk has room. What a write raises says that it has not."""
+    writer = Writer(database)
+    try:
+        writer.write(os.urandom(CHUNK_BYTES))
+    finally:
+        writer.abandon()
+    database.met_full_disk = False
+
+
 def write_file(database: Database, path: Path) -> tuple[str, int]:
     """Store a file; see :func:`write`."""
     with path.open("rb") as file:

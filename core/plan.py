@@ -11,13 +11,14 @@ from core import plan_audio, plan_augment, plan_forecast, plan_language, plan_ta
 from core.plan_families import FAMILIES, network_input
 from core.plan_layers import Layer, PlanError, Sample, Shape
 from core.plan_steps import least
-from core.specs import Cnn, Data, TrainSpec
+from core.specs import Cnn, Data, Network, TrainSpec
 
 __all__ = ["FULL_BATCH_CHUNK", "Layer", "Plan", "PlanError", "Sample", "make"]
 
 FULL_BATCH_CHUNK = 1024
 """Full-batch gradient descent sums the gradient over chunks of this many samples, so that memory has a bound."""
 _MOST = 2**40
+_SIDES = (28, 32, 48, 64, 96, 128, 192, 224, 256, 384, 512)
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,17 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
         )
     tokens = text or sample.kind == "corpus"
     vocabulary = (sample.vocabulary or spec.data.vocabulary_size) if tokens else 0
-    layers = tuple(FAMILIES[spec.network.family](spec.network, shape, sample.outputs, vocabulary, sample.task).layers)
-    plan = Plan(layers, shape, sample.outputs, variable)
+    try:
+        laid = FAMILIES[spec.network.family](spec.network, shape, sample.outputs, vocabulary, sample.task)
+    except PlanError as error:
+        side = None if sample.kind != "image" else _least_side(spec.network, shape, sample)
+        if side is None:
+            raise
+        size = f'"data": {{"resize": [{side}, {side}]}}'
+        raise PlanError(
+            error.pointer, f"{error.message}, or larger images: {size}", ("#/data/resize", f"larger images fit: {size}")
+        ) from None
+    plan = Plan(tuple(laid.layers), shape, sample.outputs, variable)
     for name, number in (("parameters", plan.parameters), ("bytes of activations a sample", plan.activation_bytes)):
         if number > _MOST:
             raise PlanError("#/network", f"the network would have {number:,} {name}; make its layers smaller")
@@ -124,6 +134,17 @@ def make(spec: TrainSpec, sample: Sample) -> Plan:
             'batch normalisation of a single place needs at least 2 samples; use a larger batch or norm "group"',
         )
     return plan
+
+
+def _least_side(network: Network, shape: Shape, sample: Sample) -> int | None:
+    """The first usual side of square images, none smaller than these, that a network can be built for; null: none."""
+    for side in (one for one in _SIDES if one >= max(shape[:2])):
+        try:
+            FAMILIES[network.family](network, (side, side, shape[2]), sample.outputs, 0, sample.task)
+        except PlanError:
+            continue
+        return side
+    return None
 
 
 def _check_options(data: Data, sample: Sample) -> None:

@@ -103,7 +103,7 @@ def _stage(layers: Sequence, stage: ConvStage, pointer: str) -> None:
         raise PlanError(
             f"{pointer}/kernel",
             f"a kernel of {stage.kernel} does not fit into the {_size(layers.shape)} before this stage; "
-            f'use a smaller kernel or padding "same", or pool less before it{_or_larger(layers.shape)}',
+            f'use a smaller kernel or padding "same", or pool less before it',
         )
     # A bias before a normalisation would be taken away again by it.
     layers.conv(stage.channels, stage.kernel, stage.stride, padding, bias=stage.norm == "none")
@@ -118,7 +118,7 @@ def _stage(layers: Sequence, stage: ConvStage, pointer: str) -> None:
             raise PlanError(
                 f"{pointer}/pool_size",
                 f"a pool of {stage.pool_size} does not fit into the {_size(layers.shape)} behind the convolution; "
-                f'use a smaller pool_size or pool "none"{_or_larger(layers.shape)}',
+                f'use a smaller pool_size or pool "none"',
             )
         layers.pool(stage.pool, stage.pool_size)
     if activation_last:
@@ -132,7 +132,3 @@ def _size(shape: Shape) -> str:
     if len(shape) == 3:
         return f"{shape[0]}x{shape[1]} map"
     return f"{shape[0]} step{'s' if shape[0] > 1 else ''}"
-
-
-def _or_larger(shape: Shape) -> str:
-    return ", or resize the images to be larger" if len(shape) == 3 else ""

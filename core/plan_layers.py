@@ -24,10 +24,13 @@ GATES = {"elman": 1, "gru": 3, "lstm": 4}
 
 
 class PlanError(Invalid):
-    """The data cannot feed this network. ``pointer`` is the JSON pointer of the field to change."""
+    """The data cannot feed this network. ``pointer`` is the JSON pointer of the field to change.
 
-    def __init__(self, pointer: str, message: str) -> None:
-        super().__init__(message, pointer)
+    ``other``: another field that could be changed instead, and how.
+    """
+
+    def __init__(self, pointer: str, message: str, other: tuple[str, str] | None = None) -> None:
+        super().__init__(message, errors=[(pointer, message), *([] if other is None else [other])])
         self.pointer = pointer
 
 

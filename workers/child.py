@@ -59,14 +59,18 @@ class Control:
         self.storing = self.storing and not order.get("stored", False)
 
 
-def main(task: dict[str, Any], reports: Connection, orders: Connection, output: Connection) -> None:
-    """Run one attempt; ``task`` is plain data, see ``supervisor.py``."""
+def main(task: dict[str, Any], reports: Connection, bell: Connection, orders: Connection, output: Connection) -> None:
+    """Run one attempt; ``task`` is plain data, see ``supervisor.py``. ``bell`` is rung for what should not wait."""
     libc = _settle(output, task["name"])
+    os.set_blocking(bell.fileno(), False)
     os.environ["CUDA_VISIBLE_DEVICES"] = task["visible"]  # the job's own GPUs, or none
     tempfile.tempdir = task["scratch"]  # the supervisor removes it, however the attempt ends
 
     def report(**message: Any) -> None:
         reports.send_bytes(json.dumps(message, allow_nan=False).encode())
+        if message["type"] != "metrics":
+            with contextlib.suppress(BlockingIOError):  # it has rung often enough
+                os.write(bell.fileno(), b"!")
 
     control = Control(orders, task["deadline"])
     try:

@@ -41,8 +41,8 @@ class Keeper:
     def _ask(self) -> None:
         asked = time.monotonic()
         if asked - self._renewed < self._seconds / 3:
-            with self._database.reading() as session:
-                self.requested = requested(session, self._lease)
+            with self._database.looking() as connection:
+                self.requested = requested(connection, self._lease)
             if self.requested == "lost":
                 raise LeaseLost(f"job {self._lease.job_id} is no longer ours")
             return

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ class Attempt:
     recorder: Recorder
     process: ForkServerProcess
     reports: Connection
+    bell: Connection
     orders: Connection
     output: Output
     memory: memory.Watch
@@ -69,7 +71,7 @@ class Attempt:
         if self.code is None:
             self.kill("error")
             self.code = runtime.forkserver.reap(self.process)
-        for connection in (self.reports, self.orders, self.output.reader):
+        for connection in (self.reports, self.bell, self.orders, self.output.reader):
             connection.close()
         self.recorder.close(lambda: True)
 
@@ -103,17 +105,18 @@ def run(runtime: Runtime, claim: Claim, device: str, claimed: float) -> None:
 
 def _start(runtime: Runtime, claim: Claim, keeper: Keeper, task: dict[str, Any]) -> Attempt:
     reports, child_reports = runtime.forkserver.pipe()
+    bell, child_bell = runtime.forkserver.pipe()
     child_orders, orders = runtime.forkserver.pipe()
     output, child_output = runtime.forkserver.pipe()
     watch = memory.Watch()
-    process = runtime.forkserver.start(child.main, task, child_reports, child_orders, child_output)
-    for connection in (child_reports, child_orders, child_output):
+    process = runtime.forkserver.start(child.main, task, child_reports, child_bell, child_orders, child_output)
+    for connection in (child_reports, child_bell, child_orders, child_output):
         connection.close()  # or the end of file would never come
     assert process.pid is not None
     watch.pid = process.pid
     timeout = None if claim.seconds_left is None else time.monotonic() + claim.seconds_left
     recorder = Recorder(runtime.database, claim, lambda: attempt.order(stored=True))
-    attempt = Attempt(claim, keeper, recorder, process, reports, orders, Output(output), watch, timeout)
+    attempt = Attempt(claim, keeper, recorder, process, reports, bell, orders, Output(output), watch, timeout)
     attempt.open = [reports, output, process.sentinel]
     return attempt
 
@@ -123,9 +126,9 @@ def _watch(runtime: Runtime, attempt: Attempt) -> None:
     reads = 0
     while attempt.process.sentinel in attempt.open:
         if attempt.under_way:
-            # To be woken by every message would take from the training's cores: all of a moment are read together.
-            # Where more are there already the child may be waiting for room in its pipe.
-            wait([attempt.process.sentinel], 0 if reads == MOST_READS else TICK_SECONDS)
+            # To be woken by every metric would take from the training's cores: all of a moment are read together, and
+            # for what should not wait the child rings. Where more are there already it may be waiting for room.
+            _wait_for_bell(attempt, 0 if reads == MOST_READS else TICK_SECONDS)
             reads = 0
             while reads < MOST_READS and _pass_on(attempt, 0):
                 reads += 1
@@ -152,6 +155,11 @@ def _watch(runtime: Runtime, attempt: Attempt) -> None:
             attempt.order(deadline=keeper.deadline)
     attempt.code = runtime.forkserver.reap(attempt.process)
     _drain(attempt)
+
+
+def _wait_for_bell(attempt: Attempt, timeout: float) -> None:
+    if attempt.bell in wait([attempt.process.sentinel, attempt.bell], timeout):
+        os.read(attempt.bell.fileno(), 4096)
 
 
 def _drain(attempt: Attempt) -> None:

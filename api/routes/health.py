@@ -13,8 +13,10 @@ from typing_extensions import TypedDict
 from api import VERSION, objects
 from api.answers import documented, json
 from api.deps import Admin, Caller, DatabaseDep, ServiceDep
-from api.errors import problem
+from api.errors import FULL, problem
 from api.service import Service
+from core import blobs
+from core.db import disk_is_full
 from core.settings import Settings
 from migrations.upgrade import is_current
 
@@ -46,7 +48,7 @@ def readyz(
     service: ServiceDep,
     verbose: Annotated[Literal["", "true", "false"] | None, Query(description="Tell the checks one by one.")] = None,
 ) -> Response:
-    """Whether database, schema and broker are there, and the process is not ending."""
+    """Whether database, schema and broker are there, the database has room, and the process is not ending."""
     checks = {name: _result(check, service) for name, check in CHECKS.items()}
     failed = {name: result for name, result in checks.items() if result != "ok"}
     told = verbose in ("", "true")
@@ -59,6 +61,8 @@ def readyz(
 def _database(service: Service) -> str:
     with service.database.reading() as session:
         session.execute(text("SELECT 1"))
+    if service.database.may_be_full:
+        blobs.probe(service.database)
     return "ok"
 
 
@@ -96,6 +100,8 @@ def _result(check: Callable[[Service], str], service: Service) -> str:
     try:
         return check(service)
     except (SQLAlchemyError, BrokerError, OSError) as error:
+        if disk_is_full(error):
+            return FULL
         return f"{type(error).__name__}: {str(error).splitlines()[0]}"
 
 

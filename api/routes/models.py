@@ -1,7 +1,8 @@
 """Models and their versions."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import case, func, select
@@ -70,7 +71,7 @@ def list_models(
     with database.reading() as session:
         rows = list(session.scalars(wanted))
         found = shown(session, rows, service.predict.served)
-    return page(request, found, limit, [row.name for row in rows])
+    return page(request, found, limit, [row.name for row in rows], stored=[_stored(one) for one in found])
 
 
 @router.get("/{name}", responses=documented(objects.Model, "not_found", also=NOT_MODIFIED))
@@ -78,7 +79,7 @@ def get_model(request: Request, name: str, caller: Caller, service: ServiceDep, 
     """One model."""
     with database.reading() as session:
         (found,) = shown(session, [models.find(session, caller.tenant, name)], service.predict.served)
-    return conditional(request, found)
+    return conditional(request, found, stored=_stored(found))
 
 
 @router.get(
@@ -109,7 +110,8 @@ def list_versions(
         rows = list(session.execute(wanted))
     served = service.predict.served
     found = [express.version(name, row, made_from, served.of(row.model_id, row.version)) for row, made_from in rows]
-    return page(request, found, limit, [str(version.version) for version, _ in rows])
+    cursors = [str(version.version) for version, _ in rows]
+    return page(request, found, limit, cursors, stored=[_stored(one) for one in found])
 
 
 @router.get("/{name}/versions/{version}", responses=documented(objects.ModelVersion, "not_found", also=NOT_MODIFIED))
@@ -121,7 +123,13 @@ def get_version(
         row = models.find_version(session, caller.tenant, name, numbered(name, version))
         dataset = session.get_one(Dataset, row.dataset_id)
     shown = express.version(name, row, dataset, service.predict.served.of(row.model_id, row.version))
-    return conditional(request, {**shown, "preprocessing": row.preprocessing})
+    found: objects.ModelVersion = {**shown, "preprocessing": row.preprocessing}
+    return conditional(request, found, stored=_stored(found))
+
+
+def _stored(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A model or a version without what was served of it, which its ETag does not name."""
+    return {field: value for field, value in found.items() if field != "served"}
 
 
 def numbered(name: str, version: str) -> int:

@@ -39,6 +39,8 @@ MEANING = {
     "range_not_satisfiable": "`Range` begins behind the end of the file; the header `Content-Range` tells its size.",
     "overloaded": "More predictions are under way than this process takes. Try again after `Retry-After` seconds.",
     "unavailable": "The database, or another part that is needed, is away. Try again after `Retry-After` seconds.",
+    "disk_full": "The disk under the database is full, so nothing can be stored; reads and predictions go on."
+    " Once an operator has made room, all goes on by itself.",
     "internal": "A fault of the service. It was logged under the `request_id`.",
 }
 

@@ -56,11 +56,12 @@ _READS = {
     "application/octet-stream",
     "series": "this model reads sequences of numbers: send application/json with {'inputs': [...]}, text/csv or raw "
     "float32 as application/octet-stream",
-    "audio": "this model reads recordings: send one as it is, or application/json with {'inputs': [...]}",
+    "audio": "this model reads recordings: send one as it is, application/json with {'inputs': [...]}, or the samples "
+    "of one as raw float32 from -1 to 1 as application/octet-stream",
     "corpus": "this model writes: send text/plain, or application/json with {'prompt': '...'}",
     "text": "this model reads texts: send text/plain, or application/json with {'inputs': ['...']}",
 }
-_KINDS = {TEXT: ("text",), CSV: ("series",), RAW: ("image", "series"), **dict.fromkeys(AUDIO, ("audio",))}
+_KINDS = {TEXT: ("text",), CSV: ("series",), RAW: ("image", "series", "audio"), **dict.fromkeys(AUDIO, ("audio",))}
 """Of models that read such a body; all other files are images."""
 _B = TypeVar("_B")
 _DECODER = msgspec.json.Decoder(Body)

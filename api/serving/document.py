@@ -101,7 +101,16 @@ OPERATION: dict[str, Any] = {
             "application/json": {"schema": {"anyOf": [BODY, PROMPT]}},
             TEXT: {"schema": {"type": "string"}},
             CSV: {"schema": {"type": "string"}},
-            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (RAW, *IMAGES, *AUDIO)},
+            RAW: {
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "A tensor in C order: images as uint8 [N, height, width, channels], series as"
+                    " little-endian float32 [N, time, features], of several lengths one [time, features]; the samples"
+                    " of one recording as little-endian float32 from -1 to 1 at the dataset's rate.",
+                }
+            },
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (*IMAGES, *AUDIO)},
         },
     },
     "responses": {

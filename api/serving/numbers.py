@@ -114,11 +114,15 @@ def from_csv(data: bytes, preprocessing: Preprocessing, most: int) -> NDArray[An
 def from_bytes(data: bytes, preprocessing: Preprocessing, most: int) -> NDArray[Any]:
     """Raw samples of a tensor in C order: images uint8 [N, H, W, C], series little-endian float32 [N, T, F].
 
-    Where series vary in length it is one, [T, F].
+    Where series vary in length it is one, [T, F]. A recording is one too, float32 [T] from -1 to 1.
 
     Raises:
         Invalid: the length is that of no whole number of samples, or of more than ``most``.
     """
+    if preprocessing.frames is not None:
+        if not data or len(data) % 4:
+            raise Invalid(f"the body has {len(data):,} bytes; a recording has 4 (a float32) for each of its samples")
+        return preprocessing.from_signal(np.frombuffer(data, "<f4"))
     kind = np.dtype(np.uint8 if preprocessing.kind == "image" else "<f4")
     one = preprocessing.shape[-1:] if preprocessing.variable else preprocessing.shape
     size = math.prod(one) * kind.itemsize

@@ -1,14 +1,16 @@
 """One counter that every change of a key, alias or version raises, so that API processes know when to look again."""
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
 from core.tables import CatalogRevision
 
+_REVISION = select(CatalogRevision.revision)
 
-def current(session: Session) -> int:
+
+def current(connection: Connection) -> int:
     """The catalog's revision."""
-    return session.scalar(select(CatalogRevision.revision)) or 0
+    return connection.scalar(_REVISION) or 0
 
 
 def raise_(session: Session) -> None:

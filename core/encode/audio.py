@@ -129,8 +129,20 @@ def decode(data: bytes, rate: int) -> tuple[NDArray[np.int16], int]:
     signal = np.concatenate(blocks).astype(np.float64)
     if not np.isfinite(signal).all():
         raise ValueError("the recording has samples that are no finite numbers")
-    scaled = np.rint(resample(signal, found, rate) * FULL_SCALE)
-    return scaled.clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16), channels
+    return _rounded(resample(signal, found, rate)), channels
+
+
+def from_signal(signal: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Samples from -1 to 1 [n], n >= 1, as int16 [n]. ValueError: others."""
+    peak = np.abs(signal).max()
+    if not peak <= 1:  # NaN too
+        raise ValueError(f"samples must be from -1 to 1, as 16-bit ones divided by {FULL_SCALE:,} are; one is {peak:g}")
+    return _rounded(signal.astype(np.float64))
+
+
+def _rounded(signal: NDArray[np.float64]) -> NDArray[np.int16]:
+    """To 16 bits, as a data set holds recordings."""
+    return np.rint(signal * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 @contextmanager

@@ -137,6 +137,10 @@ class Preprocessing:
         recording, _ = audio.decode(data, self.frames.rate)
         return self.cut(ragged.collect([recording]))
 
+    def from_signal(self, signal: NDArray[np.float32]) -> NDArray[Any]:
+        """The same of samples from -1 to 1 [n] at the data set's rate; ValueError: they are others, or too many."""
+        return self.cut(ragged.collect([audio.from_signal(signal)]))
+
     def cut(self, recordings: NDArray[Any]) -> NDArray[Any]:
         """What is read of recordings. ValueError: they are too long for a network that reads all."""
         assert self.frames is not None

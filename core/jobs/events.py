@@ -63,13 +63,15 @@ def append(session: Session, job: Job, *entries: Entry) -> None:
 
 def store(session: Session, job_id: str, attempt: int, first: int, entries: Iterable[Entry], at: datetime) -> None:
     """Insert entries with consecutive numbers from ``first``."""
+    points, events = [], []
     for seq, entry in enumerate(entries, first):
         if isinstance(entry, Points):
-            rows = [{"job_id": job_id, "name": n, "step": s, "value": v, "seq": seq} for n, s, v in entry.points]
-            session.execute(insert(Metric), rows)
+            points += [{"job_id": job_id, "name": n, "step": s, "value": v, "seq": seq} for n, s, v in entry.points]
         else:
-            row = {"job_id": job_id, "seq": seq, "attempt": attempt, "created_at": at, **vars(entry)}
-            session.execute(insert(JobEvent), row)
+            events.append({"job_id": job_id, "seq": seq, "attempt": attempt, "created_at": at, **vars(entry)})
+    for table, rows in ((Metric, points), (JobEvent, events)):
+        if rows:
+            session.execute(insert(table), rows)
 
 
 def advance(session: Session, lease: Lease, count: int, **changes: object) -> int:

@@ -20,11 +20,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Written:
-    """What one write stored: an event, or the metric points measured together."""
+    """What one write stored: an event, or the metric points measured together, (name, step, value) each."""
 
     seq: int
     event: JobEvent | None
-    points: list[Metric]
+    points: list[tuple[str, int, float]]
 
 
 def series(session: Session, job_id: str, names: Sequence[str], max_points: int) -> list[Series]:
@@ -75,9 +75,10 @@ def written_after(session: Session, job_id: str, seq: int, until: int, limit: in
     batches = select(Metric.seq).where(Metric.job_id == job_id, Metric.seq > seq, Metric.seq <= until).distinct()
     numbers = list(session.scalars(batches.order_by(Metric.seq).limit(limit)))
     if numbers:
-        rows = select(Metric).where(Metric.job_id == job_id, Metric.seq.between(numbers[0], numbers[-1]))
-        points: dict[int, list[Metric]] = {number: [] for number in numbers}
-        for metric in session.scalars(rows.order_by(Metric.seq, Metric.step, Metric.name)):
-            points[metric.seq].append(metric)
+        columns = select(Metric.seq, Metric.name, Metric.step, Metric.value)  # rows: objects cost several times as much
+        rows = columns.where(Metric.job_id == job_id, Metric.seq.between(numbers[0], numbers[-1]))
+        points: dict[int, list[tuple[str, int, float]]] = {number: [] for number in numbers}
+        for number, name, at, value in session.execute(rows.order_by(Metric.seq, Metric.step, Metric.name)):
+            points[number].append((name, at, value))
         found += [Written(number, None, points[number]) for number in numbers if points[number]]
     return sorted(found, key=lambda one: one.seq)[:limit]

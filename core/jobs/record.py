@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 
 from core import blobs, ids
@@ -93,7 +93,7 @@ _REQUESTED = select(Job.requested).where(
 """Built once: it is asked four times a second, beside a training."""
 
 
-def requested(session: Session, lease: Lease) -> str | None:
+def requested(connection: Connection, lease: Lease) -> str | None:
     """What the user asks of the running job, without renewing the lease; ``lost`` when the lease is."""
-    row = session.execute(_REQUESTED, {"id": lease.job_id, "number": lease.attempt}).one_or_none()
+    row = connection.execute(_REQUESTED, {"id": lease.job_id, "number": lease.attempt}).one_or_none()
     return "lost" if row is None else row[0]

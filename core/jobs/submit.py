@@ -200,7 +200,7 @@ def make_plan(request: TrainJob, dataset: Dataset, vocabulary: int | None = None
     try:
         made = plan.make(request.training, sample_of(dataset, vocabulary))
     except plan.PlanError as error:
-        raise Invalid(error.message, error.pointer) from None
+        raise Invalid(error.message, errors=error.errors) from None
     if request.devices > 1 and made.batch_norms:
         message = 'batch normalisation cannot be trained on several devices; use norm "group", or one device'
         raise Invalid(message, "#/devices")

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import (
+    CheckConstraint,
     String,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,6 +28,7 @@ class IdempotentRequest(Base):
     """What a create answered, kept for 24 hours."""
 
     __tablename__ = "idempotent_requests"
+    __table_args__ = (CheckConstraint("status BETWEEN 200 AND 299", name="status"),)
     tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
     route: Mapped[str] = mapped_column(String(64), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)

@@ -34,6 +34,7 @@ class Dataset(Base):
         CheckConstraint("version >= 1", name="version"),
         CheckConstraint(one_of("kind", DATASET_KINDS), name="kind"),
         CheckConstraint(one_of("task", TASKS), name="task"),
+        CheckConstraint("size >= 1 AND rate >= 1", name="sizes"),
     )
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     tenant: Mapped[str | None] = mapped_column(String(64))
@@ -84,6 +85,7 @@ class ModelVersion(Base):
         CheckConstraint(
             "ready AND onnx_sha256 IS NOT NULL AND reason IS NULL OR NOT ready AND reason IS NOT NULL", name="ready"
         ),
+        CheckConstraint("checkpoint_step >= 0 AND parameters >= 0", name="sizes"),
     )
     model_id: Mapped[str] = mapped_column(Id, ForeignKey("models.id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
@@ -107,6 +109,7 @@ class ModelAlias(Base):
     __tablename__ = "model_aliases"
     __table_args__ = (
         ForeignKeyConstraint(["model_id", "version"], ["model_versions.model_id", "model_versions.version"]),
+        CheckConstraint("revision >= 1", name="revision"),
     )
     model_id: Mapped[str] = mapped_column(Id, primary_key=True)
     alias: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -119,7 +122,10 @@ class AliasMove(Base):
     """Who moved an alias, when, from where to where, and why."""
 
     __tablename__ = "alias_moves"
-    __table_args__ = (Index("ix_alias_moves_alias", "model_id", "alias", "id"),)
+    __table_args__ = (
+        CheckConstraint("from_version >= 1 AND to_version >= 1", name="versions"),
+        Index("ix_alias_moves_alias", "model_id", "alias", "id"),
+    )
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     model_id: Mapped[str] = mapped_column(Id, ForeignKey("models.id"))
     alias: Mapped[str] = mapped_column(String(64))
@@ -134,6 +140,6 @@ class CatalogRevision(Base):
     """One row, raised by every change of a key, alias or version; API processes watch it."""
 
     __tablename__ = "catalog_revision"
-    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+    __table_args__ = (CheckConstraint("id = 1", name="single"), CheckConstraint("revision >= 1", name="revision"))
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     revision: Mapped[int]

@@ -42,6 +42,11 @@ class Job(Base):
         CheckConstraint("priority BETWEEN -100 AND 100", name="priority"),
         CheckConstraint("last_seq >= 0 AND attempt >= 0 AND failures >= 0 AND max_attempts >= 1", name="counts"),
         CheckConstraint("resume IN ('exact', 'approximate')", name="resume"),
+        CheckConstraint(
+            "devices >= 1 AND parameters >= 0 AND memory_bytes >= 0 AND flops >= 0 AND vocabulary >= 0", name="sizes"
+        ),
+        CheckConstraint("claimed_step >= 0 AND stop_step >= 0 AND threads >= 1", name="steps"),
+        CheckConstraint("checkpoint_seconds >= 0 AND timeout_seconds > 0", name="seconds"),
         Index("ix_jobs_line", "state", "priority", "created_at", "id"),
         Index("ix_jobs_tenant_list", "tenant", "id"),
         Index("ix_jobs_ended", "state", "finished_at"),
@@ -161,6 +166,7 @@ class Checkpoint(Base):
         UniqueConstraint("job_id", "step"),
         CheckConstraint("is_best OR is_last", name="kept_for_a_reason"),
         CheckConstraint("NOT is_last OR state_sha256 IS NOT NULL", name="state"),
+        CheckConstraint("attempt >= 1 AND step >= 0 AND epoch >= 0", name="counts"),
         *(
             Index(
                 f"uq_checkpoints_{kind}",
@@ -189,7 +195,10 @@ class Worker(Base):
     """A worker process and what it can run. It is online while ``seen_at`` is fresh."""
 
     __tablename__ = "workers"
-    __table_args__ = (CheckConstraint(one_of("state", ("online", "stopping", "stopped")), name="state"),)
+    __table_args__ = (
+        CheckConstraint(one_of("state", ("online", "stopping", "stopped")), name="state"),
+        CheckConstraint("pid >= 1 AND slots >= 1 AND threads >= 1 AND memory_bytes >= 1", name="counts"),
+    )
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(128))
     host: Mapped[str] = mapped_column(String(255))

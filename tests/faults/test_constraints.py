@@ -11,6 +11,7 @@ from core import jobs
 from core.db import Database
 from core.specs import TrainJob
 from core.tables import (
+    AliasMove,
     Base,
     Blob,
     BlobChunk,
@@ -61,6 +62,16 @@ UPDATES: list[tuple[str, str, Row]] = [
     ("ck_jobs_counts", "queued", {"last_seq": -1}),
     ("ck_jobs_counts", "queued", {"max_attempts": 0}),
     ("ck_jobs_resume", "queued", {"resume": "perhaps"}),
+    ("ck_jobs_sizes", "queued", {"devices": 0}),
+    ("ck_jobs_sizes", "queued", {"parameters": -1}),
+    ("ck_jobs_sizes", "queued", {"memory_bytes": -1}),
+    ("ck_jobs_sizes", "queued", {"flops": -1}),
+    ("ck_jobs_sizes", "queued", {"vocabulary": -1}),
+    ("ck_jobs_steps", "running", {"claimed_step": -1}),
+    ("ck_jobs_steps", "running", {"stop_step": -1}),
+    ("ck_jobs_steps", "running", {"threads": 0}),
+    ("ck_jobs_seconds", "queued", {"checkpoint_seconds": -0.5}),
+    ("ck_jobs_seconds", "queued", {"timeout_seconds": 0.0}),
     ("fk_jobs_dataset_id", "queued", {"dataset_id": "ds_none"}),
 ]
 
@@ -136,6 +147,15 @@ WORKER: Row = {
     "seen_at": NOW,
 }
 ALIAS: Row = {"model_id": "model_1", "alias": "production", "version": 1, "revision": 1, "updated_at": NOW}
+MOVE: Row = {
+    "id": "move_1",
+    "model_id": "model_1",
+    "alias": "production",
+    "from_version": None,
+    "to_version": 1,
+    "moved_by": "me",
+    "moved_at": NOW,
+}
 REQUEST: Row = {"tenant": "t", "route": "r", "key": "k", "request_sha256": SHA, "created_at": NOW}
 POSSIBLE: list[tuple[type[Base], Row]] = [
     (Blob, BLOB),
@@ -144,6 +164,7 @@ POSSIBLE: list[tuple[type[Base], Row]] = [
     (Model, MODEL),
     (ModelVersion, VERSION),
     (ModelAlias, ALIAS),
+    (AliasMove, MOVE),
     (Checkpoint, BEST),
     (Checkpoint, LAST),
     (Metric, METRIC),
@@ -166,6 +187,9 @@ INSERTS: list[tuple[str, type[Base], Row, Row]] = [
         LAST,
         {"id": "c3", "job_id": "{running}", "step": 2, "weights_sha256": OTHER_SHA},
     ),
+    ("ck_checkpoints_counts", Checkpoint, LAST, {"id": "c3", "job_id": "{running}", "step": -1}),
+    ("ck_checkpoints_counts", Checkpoint, LAST, {"id": "c3", "job_id": "{running}", "step": 2, "attempt": 0}),
+    ("ck_checkpoints_counts", Checkpoint, LAST, {"id": "c3", "job_id": "{running}", "step": 2, "epoch": -1}),
     ("pk_metrics", Metric, METRIC, {"value": 2.0}),
     ("ck_metrics_step", Metric, METRIC, {"step": -1}),
     ("fk_metrics_job_id", Metric, METRIC, {"job_id": "job_none"}),
@@ -187,15 +211,25 @@ INSERTS: list[tuple[str, type[Base], Row, Row]] = [
     ("ck_datasets_version", Dataset, DATASET, {"id": "ds_2", "version": 0}),
     ("ck_datasets_kind", Dataset, DATASET, {"id": "ds_2", "version": 2, "kind": "rumour"}),
     ("ck_datasets_task", Dataset, DATASET, {"id": "ds_2", "version": 2, "task": "guesswork"}),
+    ("ck_datasets_sizes", Dataset, DATASET, {"id": "ds_2", "version": 2, "size": 0}),
+    ("ck_datasets_sizes", Dataset, DATASET, {"id": "ds_2", "version": 2, "rate": 0}),
     ("uq_models_tenant_name", Model, MODEL, {"id": "model_2"}),
     ("pk_model_versions", ModelVersion, VERSION, {"parameters": 2}),
     ("ck_model_versions_version", ModelVersion, VERSION, {"version": 0}),
     ("ck_model_versions_ready", ModelVersion, VERSION, {"version": 2, "onnx_sha256": None}),
     ("ck_model_versions_ready", ModelVersion, VERSION, {"version": 2, "ready": False}),
+    ("ck_model_versions_sizes", ModelVersion, VERSION, {"version": 2, "checkpoint_step": -1}),
+    ("ck_model_versions_sizes", ModelVersion, VERSION, {"version": 2, "parameters": -1}),
+    ("ck_model_aliases_revision", ModelAlias, ALIAS, {"alias": "staging", "revision": 0}),
+    ("ck_alias_moves_versions", AliasMove, MOVE, {"id": "move_2", "from_version": 0}),
+    ("ck_alias_moves_versions", AliasMove, MOVE, {"id": "move_2", "to_version": 0}),
     ("fk_model_aliases_model_id_version", ModelAlias, ALIAS, {"alias": "staging", "version": 7}),
     ("pk_idempotent_requests", IdempotentRequest, REQUEST, {"request_sha256": OTHER_SHA}),
+    ("ck_idempotent_requests_status", IdempotentRequest, REQUEST, {"key": "another", "status": 0}),
     ("ck_catalog_revision_single", CatalogRevision, {}, {"id": 2, "revision": 1}),
+    ("ck_catalog_revision_revision", CatalogRevision, {}, {"id": 1, "revision": 0}),
     ("ck_workers_state", Worker, WORKER, {"state": "asleep"}),
+    *(("ck_workers_counts", Worker, WORKER, {name: 0}) for name in ("pid", "slots", "threads", "memory_bytes")),
 ]
 
 
@@ -204,7 +238,7 @@ def world(database: Database, worker: Worker) -> dict[str, str]:
     """A queued job, a running one, and every row that can be; gives the ids."""
     request = TrainJob.model_validate({"dataset": "digits", "network": {"family": "rnn", "hidden": 4}})
     with database.transaction() as session:
-        for used in (ModelAlias, ModelVersion, Model, BlobChunk, IdempotentRequest):
+        for used in (AliasMove, ModelAlias, ModelVersion, Model, BlobChunk, IdempotentRequest):
             session.execute(delete(used))
         session.execute(delete(Dataset).where(Dataset.id == DATASET["id"]))
         session.execute(delete(Blob).where(Blob.sha256 == SHA))

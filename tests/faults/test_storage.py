@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from stack import Stack
 
 from core import blobs
-from core.db import Database
+from core.db import Database, disk_is_full
 from core.errors import NotFound
 from core.tables import Blob, BlobChunk, Dataset
 from migrations.upgrade import upgrade
@@ -111,8 +111,9 @@ def test_a_full_disk_is_not_kept_full_by_what_did_not_fit(tmp_path: Path) -> Non
             (pages,) = connection.execute("PRAGMA page_count").fetchone()
             connection.execute(f"PRAGMA max_page_count = {pages + 1000}")  # 4 MB
 
-        with pytest.raises(OperationalError, match="disk is full"):
+        with pytest.raises(OperationalError, match="disk is full") as full:
             blobs.write(small, (os.urandom(blobs.CHUNK_BYTES) for _ in range(8)))
+        assert disk_is_full(full.value)
         assert chunks(small) == 0
         assert blobs.write(small, [os.urandom(2 * blobs.CHUNK_BYTES)])[1] == 2 * blobs.CHUNK_BYTES
 

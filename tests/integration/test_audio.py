@@ -78,6 +78,10 @@ def test_recordings_are_heard_listed_learnt_and_predicted(
         for one, other in zip(guesses, together, strict=True):
             assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
+        signal = (np.array(rows[0]) / 32_768).astype("<f4").tobytes()
+        bare = http.post(path, content=signal, headers={"Content-Type": "application/octet-stream"})
+        assert bare.json()["predictions"] == guesses[:1]
+
         url = f"/v1/models/{family}:explain?segments=5&method="
         seconds = listed[0]["seconds"]
         for method, gap in (("kernel_shap", 1e-6), ("integrated_gradients", 0.02)):

@@ -67,7 +67,7 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str, str]] = [
     (
         {"network": {"family": "cnn"}},  # two valid convolutions and pools do not fit into 8x8
         "#/network/stages/1/pool_size",
-        "resize the images to be larger",
+        'or larger images: "data": {"resize": [28, 28]}',
     ),
     (
         {"network": {"family": "rnn", "hidden": 16384, "layers": 16, "cell": "lstm"}, "data": {"resize": [4096, 4096]}},
@@ -90,8 +90,9 @@ def test_what_the_data_cannot_feed_is_refused_with_advice(
     before = queued(api)
     answer = api.http.post("/v1/jobs", json={"dataset": "digits", "network": {"family": "rnn"}, **fields})
     assert answer.status_code == 422, answer.text
-    (error,) = answer.json()["errors"]
+    error, *others = answer.json()["errors"]
     assert error["pointer"] == pointer and advice in error["detail"]
+    assert [one["pointer"] for one in others] == (["#/data/resize"] if "larger images" in error["detail"] else [])
     assert queued(api) == before
 
 

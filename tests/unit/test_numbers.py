@@ -1,6 +1,9 @@
 """Samples as rows of JSON, as CSV and as bare bytes."""
 
 import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +19,7 @@ from core.encode.audio import Frames
 from core.errors import Invalid, UnsupportedMedia
 
 JSON = "application/json"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 RANDOM = np.random.default_rng(7)
 WINDOW = RANDOM.normal(size=(6, 3)).astype(np.float32)
 IMAGES = RANDOM.integers(0, 256, (2, 4, 5, 3), np.uint8)
@@ -58,6 +62,30 @@ def test_bytes_are_the_tensor() -> None:
     np.testing.assert_array_equal(one, WINDOW)
 
 
+SOUND = Preprocessing(
+    "audio", (800,), None, "none", (0.0,) * 8, (1.0,) * 8, variable=True, frames=Frames(8000, 8, 200, 80)
+)
+
+
+@pytest.mark.sets
+def test_the_bytes_of_a_signal_are_the_recording() -> None:
+    """Of real recordings, as a program that has decoded them itself would send them."""
+    archive = DATA / "spoken-digits" / "spoken-digits.zip"
+    if not archive.is_file():
+        pytest.skip(f"needs the data set spoken-digits in {DATA.name}/ beside the checkout")
+    preprocessing = replace(SOUND, shape=(20_000,))
+    with zipfile.ZipFile(archive) as opened:
+        for name in sorted(one for one in opened.namelist() if one.endswith(".wav"))[::100]:
+            file = opened.read(name)
+            signal, rate = soundfile.read(io.BytesIO(file), dtype="float32")
+            assert rate == 8000
+            (read,) = bodies.read(RAW, signal.astype("<f4").tobytes(), preprocessing)
+            (expected,) = bodies.read("audio/wav", file, preprocessing)
+            np.testing.assert_array_equal(read, expected)
+    (loudest,) = bodies.read(RAW, np.array([1, -1, 0], "<f4").tobytes(), preprocessing)
+    assert loudest.tolist() == [32_767, -32_768, 0]
+
+
 HOSTILE: dict[str, tuple[str, bytes, Preprocessing, str]] = {
     "nothing": (CSV, b"", series(6, 3), "no row of numbers"),
     "a header alone": (CSV, b"a,b,c\n", series(6, 3), "no row of numbers"),
@@ -82,6 +110,11 @@ HOSTILE: dict[str, tuple[str, bytes, Preprocessing, str]] = {
     "too long": (RAW, bytes(12 * 9), series(2, 3, variable=True), "1 to 8 steps"),
     "too many images": (RAW, bytes(60 * 4097), PIXELS, "4,097 samples"),
     "bytes of NaN": (RAW, np.full((6, 3), np.nan, "<f4").tobytes(), series(6, 3), "finite"),
+    "no samples": (RAW, b"", SOUND, "the body has 0 bytes; a recording has 4"),
+    "half a sample of sound": (RAW, bytes(6), SOUND, "the body has 6 bytes"),
+    "sound of 16 bits": (RAW, np.full(9, 12_000, "<f4").tobytes(), SOUND, "from -1 to 1, .* one is 12000"),
+    "sound of NaN": (RAW, np.full(9, np.nan, "<f4").tobytes(), SOUND, "from -1 to 1, .* one is nan"),
+    "too long a sound": (RAW, bytes(4 * 3201), SOUND, "may be 0.40 s long"),
     "bytes of infinity": (RAW, np.full((6, 3), -np.inf, "<f4").tobytes(), series(6, 3), "finite"),
 }
 
@@ -114,7 +147,7 @@ def test_files_that_are_none_cost_nothing() -> None:
         with pytest.raises(Invalid):
             bodies.read("audio/wav", whole.getvalue()[:cut], spoken)
     with pytest.raises(UnsupportedMedia, match="this model reads recordings"):
-        bodies.read(RAW, bytes(16_000), spoken)
+        bodies.read(CSV, bytes(16_000), spoken)
 
 
 def json(rows: Any) -> bytes:

@@ -1,5 +1,6 @@
 """The plan against torch on the meta device, and its refusals."""
 
+import json
 import warnings
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_an_activation_goes_behind_the_pool_only_where_that_changes_nothing() ->
 @pytest.mark.parametrize(
     ("body", "pointer", "says"),
     [
-        ({"network": {"family": "cnn"}}, "#/network/stages/1/pool_size", "resize"),
+        ({"network": {"family": "cnn"}}, "#/network/stages/1/pool_size", '"data": {"resize": [28, 28]}'),
         ({"network": {"family": "cnn", "stages": [{"channels": 4, "kernel": 9}]}}, "#/network/stages/0/kernel", "8x8"),
         (
             {"network": {"family": "rnn"}, "hyperparameters": {"class_weights": [1.0, 2.0]}},
@@ -203,6 +204,9 @@ def test_refusals_point_at_the_field_and_say_what_to_do(
     assert says is not None and says in caught.value.message
 
 
+DIGITS = Sample("image", (8, 8, 1), 10)
+
+
 def test_one_class_cannot_be_told_apart() -> None:
     with pytest.raises(PlanError) as caught:
         make(spec_of({"family": "rnn"}), Sample("image", (8, 8, 1), 1))
@@ -215,3 +219,18 @@ def test_the_plan_as_json_has_its_layers() -> None:
     assert table["parameters"] == sum(layer["parameters"] for layer in table["layers"])
     (block,) = [layer for layer in table["layers"] if layer["kind"] == "residual"]
     assert [part["name"] for part in block["inner"]] == ["3.body.0", "3.body.1", "3.body.2"]
+
+
+def test_the_size_that_a_refusal_names_can_be_built() -> None:
+    """And a client that reads pointers finds the field to fill in."""
+    for stages in ([{"channels": 4}] * 2, [{"channels": 4}] * 4, [{"channels": 4, "kernel": 31}]):
+        network = {"family": "cnn", "stages": stages}
+        with pytest.raises(PlanError) as refused:
+            make(spec_of(network), DIGITS)
+        pointer, sentence = refused.value.errors[1]
+        assert pointer == "#/data/resize"
+        size = json.loads("{" + sentence.partition(": ")[2] + "}")
+        make(TrainSpec.model_validate({"network": network, **size}), DIGITS)
+    with pytest.raises(PlanError) as refused:  # no usual size does
+        make(spec_of({"family": "cnn", "stages": [{"channels": 4}] * 16}), DIGITS)
+    assert len(refused.value.errors) == 1 and "resize" not in refused.value.message

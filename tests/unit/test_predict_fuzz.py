@@ -55,7 +55,7 @@ WHOLE: dict[str, list[bytes]] = {
     ],
     bodies.TEXT: ["a t\u00e9xt".encode()],
     CSV: [b"a,b\n" + b"1,2.5\n" * 6, b'"1","2e3"\r\n' * 6],
-    RAW: [bytes(60), np.ones((6, 2), "<f4").tobytes()],
+    RAW: [bytes(60), np.ones((6, 2), "<f4").tobytes(), np.linspace(-1, 1, 400, dtype="<f4").tobytes()],
     **{f"image/{kind}": [picture(kind)] for kind in ("png", "jpeg", "bmp", "webp")},
     "audio/wav": [sound("WAV")],
     "audio/flac": [sound("FLAC")],

@@ -136,10 +136,13 @@ export async function open(path: string, ask: Ask): Promise<ReadableStream<Uint8
   return answer.body!;
 }
 
+/** The service answers everything else as ever. */
+const ELSE_FINE = new Set(["overloaded", "disk_full"]);
+
 async function refused(answer: Response, path: string): Promise<Problem> {
   const problem = await problemOf(answer);
   if (problem.status === 401 && path !== "/v1/session") signedOut.value = true;
-  if (problem.passing && problem.code !== "overloaded") lost("busy");
+  if (problem.passing && !ELSE_FINE.has(problem.code)) lost("busy");
   return problem;
 }
 
@@ -168,7 +171,8 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   if (answer.status === 304 && known) return known.body as T;
   const etag = answer.headers.get("etag");
   remembered.delete(path);
-  if (etag) {
+  // A weak tag leaves out what is counted, and that is to be shown as it is now.
+  if (etag && !etag.startsWith("W/")) {
     remembered.set(path, { etag, body: answer.body });
     const oldest = remembered.keys().next().value;
     if (remembered.size > MOST_REMEMBERED && oldest !== undefined) remembered.delete(oldest);

@@ -10,6 +10,7 @@ import { judged, type TestScore } from "../result";
 import { href } from "../route";
 import { Ago } from "../time";
 import type { Alias, List, Model, ModelVersion } from "../wire";
+import { AnswerDialog } from "./answer";
 import { History } from "./history";
 import { ServedTable } from "./served";
 
@@ -106,6 +107,7 @@ export function ModelPage({ name }: { name: string }) {
   const moves = useSignal(0);
   const promoting = useSignal<number | null>(null);
   const rolling = useSignal(false);
+  const answering = useSignal(false);
   const changed = (): void => {
     model.refresh();
     versions.refresh();
@@ -133,6 +135,9 @@ export function ModelPage({ name }: { name: string }) {
   }
   const aliasesOf = (version: number): string[] =>
     Object.entries(data.aliases).flatMap(([alias, of]) => (of === version ? [alias] : []));
+  const listed = versions.data?.data ?? [];
+  const ready = listed.filter((one) => one.ready);
+  const writes = listed.some((one) => one.input.kind === "corpus"); // it goes on with a text, and answers no rows
   const confirmPromotion = async (form: FormData): Promise<void> => {
     await promote(path, promoting.value!, data.production !== null, String(form.get("reason") ?? "").trim());
     changed();
@@ -158,6 +163,11 @@ export function ModelPage({ name }: { name: string }) {
           {data.production === null ? null : (
             <button type="button" onClick={() => (rolling.value = true)}>
               Roll back
+            </button>
+          )}
+          {data.serves === null || writes ? null : (
+            <button type="button" onClick={() => (answering.value = true)}>
+              Answer a data set
             </button>
           )}
           {data.serves === null ? null : (
@@ -187,7 +197,7 @@ export function ModelPage({ name }: { name: string }) {
               </tr>
             </thead>
             <tbody>
-              {(versions.data?.data ?? []).map((version) => (
+              {listed.map((version) => (
                 <VersionRow
                   key={version.version}
                   path={path}
@@ -216,6 +226,15 @@ export function ModelPage({ name }: { name: string }) {
           <Reason />
         </Dialog>
       )}
+      {answering.value && data.serves !== null ? (
+        <AnswerDialog
+          name={name}
+          path={path}
+          versions={ready.map((one) => one.version)}
+          serves={data.serves}
+          close={() => (answering.value = false)}
+        />
+      ) : null}
       {rolling.value ? (
         <Dialog title="Roll back production?" action="Roll back" confirm={confirmRollback} close={() => (rolling.value = false)}>
           <p>Predictions go back to the version that was in production before.</p>
