@@ -1,7 +1,8 @@
 """kill -9 and TERM in the middle of an ingest, on both databases: it begins anew and ends well."""
 
 import pytest
-from stack import Stack, until
+from halted import end_lease
+from stack import Stack, gone, until
 from uploaded import TINY, large, put
 
 
@@ -11,12 +12,15 @@ def test_an_ingest_that_is_killed_begins_anew(api_and_worker: Stack, part: str) 
     job = put(stack, f"killed-{part}", large(), **TINY)
     child = stack.child(job["id"])
     until(lambda: stack.job(job["id"])["progress"], "the ingest to be under way")
+    child.suspend()
     assert stack.job(job["id"])["status"] == "running", "the set is too small to be caught in the middle"
     if part == "child":
         child.kill()
     else:
         stack.started[1].kill() if part == "worker" else stack.started[1].stop()
-        until(lambda: not child.is_running(), "the child to be gone")
+        until(lambda: gone(child), "the child to be gone")
+        if part == "worker":
+            end_lease(stack, job["id"])
         stack.start_worker()
     ended = stack.ended(job["id"])
     assert ended["status"] == "succeeded", ended["error"]
