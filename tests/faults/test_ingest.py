@@ -67,7 +67,7 @@ def test_a_refusal_says_what_is_wrong_and_leaves_nothing(service: Stack) -> None
             assert session.scalar(select(func.count()).select_from(JobInput)) == 0
     finally:
         database.close()
-    until(lambda: not any(folder.glob("job_*") for folder in stack.scratch_folders()), "its files to be removed")
+    until(lambda: not any(list(folder.glob("job_*")) for folder in stack.scratch_folders()), "its files to be removed")
     paused = stack.http.post(f"/v1/jobs/{job['id']}/pause")
     assert paused.status_code == 409
 

@@ -2,7 +2,7 @@
 
 import pytest
 from halted import end_lease
-from stack import Stack, gone, until
+from stack import PATIENCE, Stack, gone, until
 from uploaded import TINY, large, put
 
 
@@ -22,6 +22,6 @@ def test_an_ingest_that_is_killed_begins_anew(api_and_worker: Stack, part: str) 
         if part == "worker":
             end_lease(stack, job["id"])
         stack.start_worker()
-    ended = stack.ended(job["id"])
+    ended = stack.ended(job["id"], 3 * PATIENCE)  # ingests give way to whatever else the machine does
     assert ended["status"] == "succeeded", ended["error"]
     assert (ended["attempt"], ended["result"]["splits"]) == (2, {"train": 240, "test": 60})
