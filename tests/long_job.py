@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 from halted import heard
-from stack import Stack, until
+from stack import PATIENCE, Stack, until
 
 from core.encode import digits
 
@@ -29,7 +29,7 @@ def undisturbed(folder: Path, body: dict[str, Any]) -> dict[str, Any]:
     dataset.write_bytes(digits.build())
     script = Path(__file__).parent / "faults" / "undisturbed.py"
     command = [sys.executable, str(script), str(dataset), json.dumps(body)]
-    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=3 * PATIENCE)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -168,7 +168,7 @@ class Stack:
             "EPOCHD_RECONCILE_SECONDS": "0.5",
             "EPOCHD_WORKER_THREADS": "1",
         }
-        subprocess.run([sys.executable, "-m", "migrations"], env=self.env, check=True, timeout=120)
+        subprocess.run([sys.executable, "-m", "migrations"], env=self.env, check=True, timeout=PATIENCE)
         self.http = httpx.Client(base_url=self.url, timeout=PATIENCE)
 
     def _run(self, module: str, **env: str) -> Process:

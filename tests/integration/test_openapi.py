@@ -114,7 +114,7 @@ def end_jobs(database: Database, stop: threading.Event) -> None:
                 jobs.cancel(session, "default", job_id)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_every_operation_is_as_documented(
     engine: str, database_url: str, redis: Redis, start_api: Callable[..., Any], migrated: Any, tmp_path: Path
 ) -> None:
