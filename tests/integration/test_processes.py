@@ -98,9 +98,13 @@ def test_processes_share_connections_counts_and_an_early_end(many: Many) -> None
             client.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             head, _, body = client.recv(65536).partition(b"\r\n\r\n")  # both in the first packet
             assert len(body) == int(head.partition(b"content-length: ")[2].split()[0]), (head, body)
-    text = httpx.get(f"{many.url}/metrics", timeout=PATIENCE).text
-    assert 'epochd_http_requests_total{method="GET",route="/livez",status="200"} 152.0' in text
-    assert "epochd_predictions_in_flight 0.0" in text
+
+    def told() -> str:
+        return httpx.get(f"{many.url}/metrics", timeout=PATIENCE).text
+
+    all_counted = 'epochd_http_requests_total{method="GET",route="/livez",status="200"} 152.0'
+    until(lambda: all_counted in told(), "each process to have counted its answers")
+    assert "epochd_predictions_in_flight 0.0" in told()
 
     first, _ = many.process.children()
     first.send_signal(signal.SIGKILL)
