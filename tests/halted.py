@@ -1,4 +1,7 @@
-"""What a test needs to know before it goes on: that a stopped child has been heard to the end, that a lease is over."""
+"""Children that are stopped (SIGSTOP) so that nothing ends before a test wants it, and leases that end when it does."""
+
+import contextlib
+import time
 
 import psutil
 from sqlalchemy import update
@@ -24,6 +27,14 @@ def heard(stack: Stack, job_id: str, child: psutil.Process) -> None:
 
 def _printed(stack: Stack, job_id: str) -> list[str]:
     return [event["data"]["line"] for event in stack.events(job_id, "log")]
+
+
+def inch(child: psutil.Process) -> None:
+    """Let a stopped child go on for a moment; one that is gone stays so."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        child.resume()
+        time.sleep(0.02)
+        child.suspend()
 
 
 def end_lease(stack: Stack, job_id: str) -> None:

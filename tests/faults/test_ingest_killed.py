@@ -1,7 +1,7 @@
 """kill -9 and TERM in the middle of an ingest, on both databases: it begins anew and ends well."""
 
 import pytest
-from halted import end_lease
+from halted import end_lease, inch
 from stack import PATIENCE, Stack, gone, until
 from uploaded import TINY, large, put
 
@@ -11,8 +11,7 @@ def test_an_ingest_that_is_killed_begins_anew(api_and_worker: Stack, part: str) 
     stack = api_and_worker
     job = put(stack, f"killed-{part}", large(), **TINY)
     child = stack.child(job["id"])
-    until(lambda: stack.job(job["id"])["progress"], "the ingest to be under way")
-    child.suspend()
+    until(lambda: inch(child) or stack.job(job["id"])["progress"], "the ingest to be under way")
     assert stack.job(job["id"])["status"] == "running", "the set is too small to be caught in the middle"
     if part == "child":
         child.kill()
