@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stack import Stack, until
+import psutil
+from halted import heard
+from stack import PATIENCE, Stack, until
 
 from core.encode import digits
 
@@ -27,29 +29,38 @@ def undisturbed(folder: Path, body: dict[str, Any]) -> dict[str, Any]:
     dataset.write_bytes(digits.build())
     script = Path(__file__).parent / "faults" / "undisturbed.py"
     command = [sys.executable, str(script), str(dataset), json.dumps(body)]
-    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=3 * PATIENCE)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def start(stack: Stack, **fields: Any) -> str:
-    """Submit it, and wait until two checkpoints were listed and steps after the last one are recorded."""
+def start(stack: Stack, **fields: Any) -> tuple[str, psutil.Process]:
+    """Submit it; the job's id, and its child.
+
+    The child is stopped (SIGSTOP) in mid-training, at a step after its second checkpoint or a later one, and all that
+    it has said is recorded: it cannot end before the test goes on.
+    """
     job_id = stack.submit(SPEC | fields)
+    child = stack.child(job_id)
+    until(lambda: len(stack.events(job_id, "checkpoint")) >= 2, "two checkpoints")
 
-    def well_under_way() -> bool:
-        if len(stack.events(job_id, "checkpoint")) < 2 or not (listed := stack.checkpoints(job_id)):
-            return False
-        steps = [step for step, _ in stack.metrics(job_id).get("train_loss", [])]
-        return max(steps) > max(one["step"] for one in listed)
+    def between_checkpoints() -> bool:
+        child.suspend()
+        heard(stack, job_id, child)
+        last = max(one["step"] for one in stack.checkpoints(job_id))
+        if max(step for step, _ in stack.metrics(job_id)["train_loss"]) > last:
+            return True
+        child.resume()
+        return False
 
-    until(well_under_way, "steps after the second checkpoint")
+    until(between_checkpoints, "a step between two checkpoints")
     assert stack.job(job_id)["status"] == "running"
-    return job_id
+    return job_id, child
 
 
 def assert_as_undisturbed(stack: Stack, job_id: str, undisturbed: dict[str, Any]) -> None:
     """The same weights, and each point of the curves exactly once."""
-    job = stack.ended(job_id, 90)
+    job = stack.ended(job_id)
     assert job["status"] == "succeeded", job["error"]
     assert job["result"]["steps"] == undisturbed["steps"]
     assert job["result"]["weights_sha256"] == undisturbed["best"]

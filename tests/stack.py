@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,15 +17,19 @@ from typing import Any
 import httpx
 import psutil
 
-PATIENCE = 60.0
+PATIENCE = 120.0
+"""Seconds that a busy machine is given; when things go right none is waited out."""
+_PORTS = iter(random.SystemRandom().sample(range(20_000, 32_000), 12_000))
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody has now, given once; below those that the kernel lends to whatever connects meanwhile."""
+    for port in _PORTS:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no TCP port is free")
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
@@ -60,9 +65,9 @@ class Process:
     def kill(self) -> None:
         """kill -9, as a crash would."""
         self.popen.send_signal(signal.SIGKILL)
-        self.popen.wait(10)
+        self.popen.wait(PATIENCE)
 
-    def stop(self, seconds: float = 20.0) -> None:
+    def stop(self, seconds: float = PATIENCE) -> None:
         """TERM, and wait; one that does not leave is killed and the test fails."""
         if self.popen.poll() is not None:
             return
@@ -159,12 +164,12 @@ class Stack:
             "EPOCHD_DATABASE_URL": database_url,
             "EPOCHD_BROKER_URL": redis.url,
             "EPOCHD_PORT": str(self.port),
-            "EPOCHD_LEASE_SECONDS": "4",
+            "EPOCHD_LEASE_SECONDS": "60",  # a machine that stalls ends no attempt; see halted.py
             "EPOCHD_RECONCILE_SECONDS": "0.5",
             "EPOCHD_WORKER_THREADS": "1",
         }
-        subprocess.run([sys.executable, "-m", "migrations"], env=self.env, check=True, timeout=120)
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        subprocess.run([sys.executable, "-m", "migrations"], env=self.env, check=True, timeout=PATIENCE)
+        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE)
 
     def _run(self, module: str, **env: str) -> Process:
         name = f"{module}-{next(self._logs)}.log"  # never one of before, whose lines would tell of another process

@@ -54,7 +54,7 @@ def put(stack: Stack, name: str, data: bytes, **query: Any) -> dict[str, Any]:
 @lru_cache
 def large() -> bytes:
     """A tar of pictures so large that reading them takes a while."""
-    encoded = [png(np.full((1000, 1000, 1), shade, np.uint8)) for shade in range(30)]
+    encoded = [png(np.full((700, 700, 1), shade, np.uint8)) for shade in range(30)]
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
         for number in range(300):

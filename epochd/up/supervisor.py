@@ -22,7 +22,8 @@ from epochd.up.firstkey import first_key
 from epochd.up.folder import DataFolder
 from epochd.up.part import Part
 
-START_SECONDS = 90.0
+START_SECONDS = 300.0
+"""For one part. A slow machine may take minutes to read torch the first time; a part that fails is known at once."""
 STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.1
 LONGEST_PAUSE = 30.0

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, expect
-from stack import Stack, used
+from stack import PATIENCE, Stack, used
 
 DIST = Path(__file__).parents[2] / "api" / "dashboard" / "dist"
 QUIET = [
@@ -83,8 +83,8 @@ class Visit:
 @pytest.fixture
 def visit(context: BrowserContext, base_url: str) -> Iterator[Visit]:
     """The dashboard of the running system; what went wrong fails the test when it ends."""
-    context.set_default_timeout(20_000)
-    expect.set_options(timeout=20_000)
+    context.set_default_timeout(1000 * PATIENCE)
+    expect.set_options(timeout=1000 * PATIENCE)
     made = Visit(context.new_page(), base_url)
     yield made
     made.check()

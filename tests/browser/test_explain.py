@@ -15,7 +15,7 @@ def seen(system: Any) -> str:
     """A model of digits as pictures."""
     network = {"family": "cnn", "stages": [{"channels": 16}], "hidden": [32]}
     spec = {"dataset": "digits", "model": "seen", "network": network, "hyperparameters": {"epochs": 8}}
-    assert system.ended(system.submit(spec), 120)["status"] == "succeeded"
+    assert system.ended(system.submit(spec))["status"] == "succeeded"
     return "seen"
 
 
@@ -33,7 +33,7 @@ def reviews(system: Any) -> str:
     network = {"family": "rnn", "cell": "gru", "hidden": 8}
     spec = {"dataset": "reviews", "model": "reviews", "network": network, "data": {"tokens": "word"}}
     fast = {"epochs": 12, "optimizer": {"lr": 0.02}}
-    assert system.ended(system.submit({**spec, "hyperparameters": fast}), 120)["status"] == "succeeded"
+    assert system.ended(system.submit({**spec, "hyperparameters": fast}))["status"] == "succeeded"
     return "reviews"
 
 
@@ -85,7 +85,7 @@ def test_the_word_that_decides_has_the_full_colour(visit: Any, reviews: str) -> 
 def test_a_series_is_explained_by_its_stretches(visit: Any, system: Any) -> None:
     network = {"family": "rnn", "hidden": 16}
     spec = {"dataset": "digits-rows", "model": "rows", "network": network, "hyperparameters": {"epochs": 2}}
-    assert system.ended(system.submit(spec), 120)["status"] == "succeeded"
+    assert system.ended(system.submit(spec))["status"] == "succeeded"
     page = visit.to("playground?model=rows")
     page.get_by_role("button", name="A real test sample").click()
     page.get_by_role("button", name="Explain").click()

@@ -12,7 +12,7 @@ from uploaded import npz, put
 def test_predictions_of_a_data_set_are_shown_and_downloaded(visit: Any, system: Any) -> None:
     network = {"family": "cnn", "stages": [{"channels": 8}], "hidden": [16]}
     spec = {"dataset": "digits", "model": "answering", "network": network, "hyperparameters": {"epochs": 3}}
-    assert system.ended(system.submit(spec), 120)["status"] == "succeeded"
+    assert system.ended(system.submit(spec))["status"] == "succeeded"
     job_id = system.submit({"kind": "predict", "model": "answering", "dataset": "digits"})
     assert system.ended(job_id)["status"] == "succeeded"
     page = visit.to(f"jobs/{job_id}")

@@ -50,7 +50,7 @@ def test_those_unused_for_longest_go_first_and_those_in_use_stay(limited: Stack)
     def train(dataset: str, *wanted: str) -> None:
         job = limited.ended(limited.submit(spec(dataset)))
         assert job["status"] == "succeeded", job["error"]
-        until(lambda: kept() == sorted(wanted), f"{wanted} to be kept after {dataset}", 10)
+        until(lambda: kept() == sorted(wanted), f"{wanted} to be kept after {dataset}")
 
     long = limited.submit(spec("digits", steps=100_000_000))
     until(lambda: limited.metrics(long), "the long training to go on")

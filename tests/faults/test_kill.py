@@ -1,31 +1,18 @@
 """kill -9 of every part in mid-training: the job ends as if nothing had happened, bit for bit."""
 
-import time
 from typing import Any
 
 import psutil
 import pytest
+from halted import end_lease
 from long_job import SPEC, assert_as_undisturbed, assert_resumed, start
-from stack import Stack, until
+from stack import Stack, gone, until
 
 
 @pytest.fixture
 def running(api_and_worker: Stack) -> tuple[Stack, str, psutil.Process]:
-    """A job in mid-training whose child is stopped (SIGSTOP) at a step that is not its last checkpoint's."""
-    stack, job_id = api_and_worker, start(api_and_worker)
-    child = stack.child(job_id)
-
-    def between_checkpoints() -> bool:
-        child.suspend()
-        time.sleep(1.0)  # until all that it has said is recorded
-        last = max(one["step"] for one in stack.checkpoints(job_id))
-        if max(step for step, _ in stack.metrics(job_id)["train_loss"]) > last:
-            return True
-        child.resume()
-        return False
-
-    until(between_checkpoints, "a step between two checkpoints")
-    return stack, job_id, child
+    """A job in mid-training whose child is stopped at a step that is not its last checkpoint's."""
+    return api_and_worker, *start(api_and_worker)
 
 
 def assert_rewound(stack: Stack, job_id: str) -> None:
@@ -47,7 +34,8 @@ def test_the_child_is_killed(running: tuple[Stack, str, psutil.Process], undistu
 def test_the_worker_is_killed(running: tuple[Stack, str, psutil.Process], undisturbed: dict[str, Any]) -> None:
     stack, job_id, child = running
     stack.started[1].kill()
-    until(lambda: not child.is_running(), "the child to die with its worker", 5)
+    until(lambda: gone(child), "the child to die with its worker")
+    end_lease(stack, job_id)
     (left,) = stack.scratch_folders()
     stack.start_worker()
     assert left not in stack.scratch_folders()

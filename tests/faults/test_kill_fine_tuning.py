@@ -1,10 +1,9 @@
 """kill -9 in the middle of an augmented fine-tuning: it ends with the weights of one that nobody disturbed."""
 
-import time
 from typing import Any
 
-from long_job import SPEC
-from stack import Stack, until
+from long_job import SPEC, start
+from stack import Stack
 
 AUGMENT = {"shift": 2, "rotate": 10.0, "cutout": 4, "contrast": 0.2, "noise": 0.1}
 BODY: dict[str, Any] = {**SPEC, "data": {"resize": [20, 20], "augment": AUGMENT}, "fine_tune_from": "start"}
@@ -14,14 +13,10 @@ def test_the_child_is_killed(api_and_worker: Stack) -> None:
     stack = api_and_worker
     first = stack.ended(stack.submit({**SPEC, "model": "start", "hyperparameters": {"epochs": 1}}))
     assert first["status"] == "succeeded", first["error"]
-    whole = stack.ended(stack.submit(BODY), 120)
-    job_id = stack.submit(BODY)
-    until(lambda: len(stack.events(job_id, "checkpoint")) >= 2, "the second checkpoint")
-    child = stack.child(job_id)
-    child.suspend()
-    time.sleep(1.0)  # until all that it has said is recorded
+    whole = stack.ended(stack.submit(BODY))
+    job_id, child = start(stack, **BODY)
     child.kill()
-    killed = stack.ended(job_id, 120)
+    killed = stack.ended(job_id)
     assert (killed["status"], killed["attempt"], killed["resume"]) == ("succeeded", 2, "exact"), killed["error"]
     assert stack.events(job_id, "claimed")[1]["data"]["resumed_from"] > 0
     assert killed["fine_tune_from"] == whole["fine_tune_from"] == "start:1"

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from sqlalchemy import select
+from stack import PATIENCE
 
 from core.db import Database
 from core.tables import Dataset
@@ -16,7 +17,7 @@ def test_two_at_once(database_url: str, tmp_path: Path) -> None:
     env = {**os.environ, "EPOCHD_DATABASE_URL": database_url, "EPOCHD_DATA_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "migrations"]
     both = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=120)[1] for process in both]
+    said = [process.communicate(timeout=PATIENCE)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     database = Database(database_url)
     with database.reading() as session:

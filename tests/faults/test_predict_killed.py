@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from halted import inch
 from sqlalchemy import select
 from stack import Stack, until
 
@@ -30,8 +31,7 @@ def in_the_middle(service: Stack) -> tuple[str, Any]:
     """A prediction of which some parts are stored, and its child, which is stopped."""
     job_id = service.submit({**ASKED, "checkpoint_seconds": 0})
     child = service.child(job_id)
-    until(lambda: len(service.events(job_id, "part")) >= 2, "two parts")
-    child.suspend()
+    until(lambda: inch(child) or len(service.events(job_id, "part")) >= 2, "two parts")
     assert service.job(job_id)["status"] == "running", "it is too fast to be caught in the middle"
     return job_id, child
 
@@ -69,8 +69,7 @@ def test_the_child_is_killed(service: Stack, undisturbed: dict[str, Any]) -> Non
 def test_it_is_paused(service: Stack, undisturbed: dict[str, Any]) -> None:
     job_id, child = in_the_middle(service)
     assert service.http.post(f"/v1/jobs/{job_id}/pause").status_code == 202
-    child.resume()
-    until(lambda: service.job(job_id)["status"] == "paused", "the pause")
+    until(lambda: inch(child) or service.job(job_id)["status"] == "paused", "the pause")
     shown = service.job(job_id)["progress"]
     assert (shown["stage"], 0 < shown["ratio"] < 1) == ("Predicting", True)
     assert service.http.post(f"/v1/jobs/{job_id}/resume").status_code == 202
@@ -89,8 +88,9 @@ def test_it_is_cancelled(service: Stack, undisturbed: dict[str, Any]) -> None:
 
 def test_the_worker_leaves_and_another_goes_on(service: Stack, undisturbed: dict[str, Any]) -> None:
     job_id, child = in_the_middle(service)
-    child.resume()
-    service.started[-1].stop()
+    worker = service.started[-1].popen
+    worker.terminate()
+    until(lambda: inch(child) or worker.poll() is not None, "the worker to leave")
     assert [one["type"] for one in service.events(job_id)][-1] == "handed_back"
     service.start_worker()
     assert_same(service, job_id, undisturbed)

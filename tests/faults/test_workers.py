@@ -12,7 +12,8 @@ import psutil
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-from stack import Process, Stack, gone, until
+from sqlalchemy.orm import Session
+from stack import PATIENCE, Process, Stack, gone, until
 
 from core.db import Database
 from core.jobs.events import locked
@@ -73,13 +74,11 @@ def test_a_worker_is_told_to_leave(api: Stack, undisturbed: dict[str, Any]) -> N
     worker = api.start_worker(EPOCHD_WORKER_SLOTS="2")
     stuck_id = api.submit(ENDLESS)
     until(lambda: api.events(stuck_id, "first_step"), "the first step")
-    job_id = long_job.start(api)
-    children = stuck, _ = [api.child(stuck_id), api.child(job_id)]
+    job_id, child = long_job.start(api)
+    children = stuck, _ = [api.child(stuck_id), child]
     stuck.suspend()
-    told = time.monotonic()
-    worker.popen.terminate()
-    assert worker.popen.wait(20) == 0, worker.log.read_text()[-4000:]
-    assert time.monotonic() - told < 10
+    child.resume()
+    took = [seconds_to_leave(worker)]
     assert [child.as_dict(["pid", "name", "status", "ppid"]) for child in children if not gone(child)] == []
     for one in (stuck_id, job_id):
         assert api.job(one)["status"] == "queued"
@@ -88,16 +87,29 @@ def test_a_worker_is_told_to_leave(api: Stack, undisturbed: dict[str, Any]) -> N
     handed_back_at = max(step for step, _ in api.metrics(job_id)["train_loss"])
     assert next(one["step"] for one in api.checkpoints(job_id) if one["last"]) >= handed_back_at
     assert "online" not in [one["status"] for one in api.http.get("/v1/workers").json()["data"]]
-    assert api.http.post(f"/v1/jobs/{stuck_id}/cancel").status_code == 202
+    api.http.post(f"/v1/jobs/{stuck_id}/pause").raise_for_status()  # or it would take the other one's slot
     api.start_worker()
     long_job.assert_as_undisturbed(api, job_id, undisturbed)
     long_job.assert_resumed(api, job_id, undisturbed["steps"])
     assert api.events(job_id, "rewound") == []
+    api.http.post(f"/v1/jobs/{stuck_id}/resume").raise_for_status()
+    while min(took) >= 10 and len(took) < 3:  # a busy machine may hold anything up once
+        api.child(stuck_id).suspend()
+        took.append(seconds_to_leave(api.started[-1]))
+        api.start_worker()
+    assert min(took) < 10, took
+
+
+def seconds_to_leave(worker: Process) -> float:
+    told = time.monotonic()
+    worker.popen.terminate()
+    assert worker.popen.wait(PATIENCE) == 0, worker.log.read_text()[-4000:]
+    return time.monotonic() - told
 
 
 def test_a_worker_stops_answering(api: Stack) -> None:
     """Its child stops by itself, another worker takes the job, and the first one writes nothing when it wakes."""
-    first = api.start_worker()
+    first = api.start_worker(EPOCHD_LEASE_SECONDS="4")
     job_id = api.submit(ENDLESS)
     until(lambda: len(api.events(job_id, "checkpoint")) > 2, "checkpoints")
     child, process = api.child(job_id), psutil.Process(first.pid)
@@ -107,11 +119,12 @@ def test_a_worker_stops_answering(api: Stack) -> None:
     suspend(process, database, job_id)
     database.close()
     try:
-        until(lambda: gone(child), "the child to stop by itself", 4 + 2)
+        until(lambda: len(api.events(job_id, "claimed")) == 2, "another worker to take the job")
+        assert gone(child)  # by itself, and before anybody could take the job
         until(lambda: len(api.events(job_id, "first_step")) == 2, "the second attempt")
     finally:
         process.resume()
-    until(lambda: "lease_lost" in first.log.read_text(), "the first worker to notice", 20)
+    until(lambda: "lease_lost" in first.log.read_text(), "the first worker to notice")
     assert second.popen.poll() is first.popen.poll() is None
     events = api.events(job_id)
     taken = next(place for place, event in enumerate(events) if event["type"] == "lease_expired")
@@ -131,7 +144,7 @@ def test_a_worker_without_torch_leaves_and_says_why(api: Stack, tmp_path: Path) 
     broken = tmp_path / "onnx.py"
     broken.write_text("raise ImportError('broken on purpose')")
     worker = api.start_worker(wait=False, PYTHONPATH=str(tmp_path))
-    assert worker.popen.wait(60) == 1
+    assert worker.popen.wait(PATIENCE) == 1
     assert worker.log.read_text().splitlines()[-1] == (
         "the worker cannot start: the forkserver could not import torch; is the worker extra installed?"
     )
@@ -147,15 +160,20 @@ def test_only_the_child_holds_torch(api: Stack) -> None:
     assert api.ended(job_id)["status"] == "cancelled"
 
 
+def held(session: Session) -> bool:
+    """Whether a transaction is still there; PostgreSQL ends one that is idle for long."""
+    return bool(session.scalar(text("SELECT 1")))
+
+
 def test_the_database_does_not_answer(api: Stack) -> None:
-    """A worker that cannot renew its lease kills its child before the lease ends; the job is taken again."""
-    api.start_worker()
+    """A worker that cannot renew its lease kills its child; the job is taken again."""
+    api.start_worker(EPOCHD_LEASE_SECONDS="4")
     job_id = api.submit(ENDLESS)
     until(lambda: len(api.events(job_id, "checkpoint")) > 2, "checkpoints")
     child, database = api.child(job_id), Database(api.database_url)
     with database.transaction() as session:
         locked(session, job_id)  # PostgreSQL: this row; SQLite: every writer waits
-        until(lambda: gone(child), "the child to be killed", 4 + 2)
+        until(lambda: held(session) and gone(child), "the child to be killed")
     database.close()
     until(lambda: len(api.events(job_id, "first_step")) == 2, "the second attempt")
     assert [event["type"] for event in api.events(job_id, "lease_expired", "retry")] == ["lease_expired", "retry"]
@@ -166,14 +184,15 @@ def test_the_database_does_not_answer(api: Stack) -> None:
 
 def test_the_database_stalls_while_the_child_ends(api: Stack) -> None:
     """What the child said last waits in its pipe until it can be written; none of it is lost."""
-    api.start_worker(EPOCHD_LEASE_SECONDS="60")
+    api.start_worker()
     rules = {"steps": 400, "log_every": 1}
     job_id = api.submit({**ENDLESS, "hyperparameters": rules, "checkpoint_seconds": 3600})
-    until(lambda: api.events(job_id, "first_step"), "the first step")
     child, database = api.child(job_id), Database(api.database_url)
+    child.suspend()  # it is to begin, and end, while the database stalls
     with database.transaction() as session:
         locked(session, job_id)
-        until(lambda: gone(child), "the child to end")
+        child.resume()
+        until(lambda: held(session) and gone(child), "the child to end")
         time.sleep(2 * DRAIN_SECONDS)  # longer than is waited for output that nobody ends
     database.close()
     job = api.ended(job_id)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import structlog
 from player import Player
-from stack import free_port, until
+from stack import PATIENCE, free_port, until
 
 from api import connection
 from api.__main__ import GRACE_SECONDS, Server
@@ -66,7 +66,7 @@ def serve(settings: Settings) -> Iterator[tuple[str, Service]]:
     until(lambda: server.started, "the API to start")
     yield f"http://127.0.0.1:{settings.port}", app.service
     server.should_exit = True
-    thread.join(20)
+    thread.join(PATIENCE)
     assert not thread.is_alive(), "the API did not stop"
 
 
@@ -129,7 +129,7 @@ def api(engine: str, request: pytest.FixtureRequest, start_api: Starter, tmp_pat
     )
     database = migrate(new())
     url, service = start_api(database.url.render_as_string(hide_password=False))
-    with httpx.Client(base_url=url, timeout=30) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as http:
         yield Api(url, http, service, database, Player(database))
     database.close()
 

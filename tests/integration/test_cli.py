@@ -6,15 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import psutil
 import pytest
 from PIL import Image
-from stack import until
+from stack import PATIENCE
 
 from epochd import Client
 from epochd.cli import main
@@ -139,7 +137,7 @@ def test_cancel_pause_resume_and_their_statuses(run: Run, endless: str, system: 
         assert client.job(job["id"])["status"] == "paused"
         assert run("resume", job["id"])[0] == 0
         assert run("cancel", job["id"])[0] == 0
-        assert client.wait(job["id"], timeout=30)["status"] == "cancelled"
+        assert client.wait(job["id"], timeout=PATIENCE)["status"] == "cancelled"
     assert run("watch", job["id"])[0] == 4
     assert run("resume", job["id"])[0] == 1
     assert run("jobs", "job_" + "0" * 32)[0] == 1
@@ -153,17 +151,17 @@ def test_ctrl_c_on_watch_leaves_the_job_running(run: Run, endless: str, system: 
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert watching.stderr is not None
     with Client(system.url) as client:
         next(u for u in client.follow(job["id"]) if u.event and u.event["type"] == "first_step")
-        until(lambda: psutil.Process(watching.pid).net_connections(), "the command to ask the service")
-        time.sleep(0.5)
+        assert watching.stderr.readline()  # of the first epoch: the command follows the job
         watching.send_signal(signal.SIGINT)
-        _, errors = watching.communicate(timeout=10)
+        _, errors = watching.communicate(timeout=PATIENCE)
         assert watching.returncode == 130
         assert f"{job['id']} goes on without you" in errors and "Traceback" not in errors
         assert client.job(job["id"])["status"] == "running"
         client.cancel(job["id"])
-        client.wait(job["id"], timeout=30)
+        client.wait(job["id"], timeout=PATIENCE)
 
 
 def test_keys_and_workers(run: Run, system: System) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stack import PATIENCE
 from uploaded import pictures, png
 
 from epochd import Client, EpochdError, archive
@@ -76,7 +77,7 @@ def test_the_client_uploads_several_files_with_progress(system: Any, tmp_path: P
     with Client(system.url) as client:
         paths = [tmp_path / "train.csv", tmp_path / "test.csv"]
         job = client.upload("rows", *paths, progress=lambda sent, whole: told.append((sent, whole)))
-        job = client.wait(job["id"], 60)
+        job = client.wait(job["id"], PATIENCE)
         assert job["status"] == "succeeded", job["error"]
         assert job["dataset"] is not None
         dataset = client.dataset(job["dataset"]["id"])

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from stack import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -16,7 +18,7 @@ def test_the_client_alone_talks_to_a_service(system: Any, tmp_path: Path) -> Non
     binaries = tmp_path / "venv" / "bin"
     pip = [binaries / "pip", "install", "-q", "--disable-pip-version-check", "-c", ROOT / "constraints.txt"]
     asked = shlex.split(os.environ.get("PIP_ARGS", ""))  # of `make test PIP_ARGS=...`
-    subprocess.run([*pip, *asked, ROOT / "client"], check=True, cwd=tmp_path, timeout=200)
+    subprocess.run([*pip, *asked, ROOT / "client"], check=True, cwd=tmp_path, timeout=4 * PATIENCE)
     env = {**os.environ, "EPOCHD_URL": system.url}
 
     def epochd(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import psutil
+from stack import PATIENCE
 
 
 def test_the_demonstration_trains_predicts_and_leaves_nothing(tmp_path: Path) -> None:
@@ -13,7 +14,7 @@ def test_the_demonstration_trains_predicts_and_leaves_nothing(tmp_path: Path) ->
         [sys.executable, "-m", "epochd", "demo", "--exit", "--port", "0", "--data-dir", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=4 * PATIENCE,
     )
     assert demo.returncode == 0, demo.stdout + demo.stderr
     rows = {line.split()[0]: line.split() for line in demo.stdout.splitlines() if line.startswith("digits-")}

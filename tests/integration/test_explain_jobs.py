@@ -9,6 +9,8 @@ from PIL import Image
 from stack import Stack
 from uploaded import put
 
+from core import ids
+
 CNN = {"family": "cnn", "stages": [{"channels": 8}], "hidden": [16]}
 
 
@@ -23,9 +25,19 @@ def digit(service: Stack) -> list[list[int]]:
 
 
 def asked(service: Stack, model: str, sample: Any, prefer: str = "wait=60", **query: Any) -> Any:
-    return service.http.post(
-        f"/v1/models/{model}:explain", json={"inputs": [sample]}, params=query, headers={"Prefer": prefer}, timeout=90
-    )
+    """The answer; once more where a busy machine takes longer than one may wait: then it is the same job's."""
+    headers = {"Prefer": prefer, "Idempotency-Key": ids.new("key")}
+
+    def ask() -> Any:
+        return service.http.post(
+            f"/v1/models/{model}:explain", json={"inputs": [sample]}, params=query, headers=headers
+        )
+
+    answer = ask()
+    if answer.status_code == 202 and "wait=" in prefer:
+        service.ended(answer.json()["id"])
+        answer = ask()
+    return answer
 
 
 def test_gradients_agree_with_what_only_asks(service: Stack, digit: list[list[int]]) -> None:
@@ -83,7 +95,7 @@ def test_an_idempotency_key_makes_one_explanation(service: Stack, digit: list[li
         headers = {"Prefer": prefer, "Idempotency-Key": "explain-once"}
         query = {"method": "integrated_gradients", **query}
         return service.http.post(
-            "/v1/models/moving@canary:explain", json={"inputs": [digit]}, params=query, headers=headers, timeout=90
+            "/v1/models/moving@canary:explain", json={"inputs": [digit]}, params=query, headers=headers
         )
 
     first = ask("respond-async")

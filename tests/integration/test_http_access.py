@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from stack import until
+from stack import PATIENCE, until
 
 from core.catalog import keys
 from core.db import Database
@@ -40,7 +40,7 @@ def keyed(database_url: str, migrated: Any, start_api: Any) -> Iterator[Keyed]:
         _, guest = keys.create(session, "guests", "a guest", admin=False)
     database.close()
     url, _ = start_api(database_url, require_keys="always")
-    with httpx.Client(base_url=url, timeout=30) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as http:
         yield Keyed(url, bearer(admin), bearer(guest), http)
 
 
@@ -94,10 +94,10 @@ def test_a_key_made_by_another_process_is_known_soon(keyed: Keyed, database_url:
     database = Database(database_url)
     with database.transaction() as session:
         row, secret = keys.create(session, "default", "late", admin=False)
-    until(lambda: keyed.http.get("/v1/session", headers=bearer(secret)).status_code == 200, "the key to be known", 5)
+    until(lambda: keyed.http.get("/v1/session", headers=bearer(secret)).status_code == 200, "the key to be known")
     with database.transaction() as session:
         keys.revoke(session, row.id)
-    until(lambda: keyed.http.get("/v1/session", headers=bearer(secret)).status_code == 401, "the key to end", 5)
+    until(lambda: keyed.http.get("/v1/session", headers=bearer(secret)).status_code == 401, "the key to end")
     database.close()
 
 
@@ -136,7 +136,7 @@ def test_it_does_not_start_where_keys_are_required_and_there_are_none(database_u
     migrated(database_url).close()
     env = {**os.environ, "EPOCHD_DATABASE_URL": database_url, "EPOCHD_HOST": "0.0.0.0", "EPOCHD_PORT": "0"}
     command = [sys.executable, "-m", "api"]
-    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert ran.returncode == 1 and "API keys are required" in ran.stderr and "Traceback" not in ran.stderr
 
 
@@ -145,6 +145,6 @@ def test_a_bootstrap_key_file_makes_the_first_admin(tmp_path: Path, database_url
     (tmp_path / "key").write_text(f"{secret}\n")
     env = {**os.environ, "EPOCHD_DATABASE_URL": database_url, "EPOCHD_BOOTSTRAP_KEY_FILE": str(tmp_path / "key")}
     for _ in range(2):
-        subprocess.run([sys.executable, "-m", "migrations"], env=env, check=True, timeout=60)
+        subprocess.run([sys.executable, "-m", "migrations"], env=env, check=True, timeout=PATIENCE)
     url, _ = start_api(database_url, require_keys="always")
-    assert httpx.get(f"{url}/v1/session", headers=bearer(secret)).json()["admin"] is True
+    assert httpx.get(f"{url}/v1/session", headers=bearer(secret), timeout=PATIENCE).json()["admin"] is True

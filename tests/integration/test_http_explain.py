@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from stack import PATIENCE
 
 from core.specs import TrainSpec
 from models.data.splits import Dataset, Split
@@ -210,7 +211,7 @@ def test_what_is_wrong_with_a_sample(api: Any, digits: Dataset) -> None:
 def test_an_explanation_that_takes_too_long_says_what_to_lower(api: Any, digits: Dataset, start_api: Any) -> None:
     url, _ = start_api(api.database.url.render_as_string(hide_password=False), explain_seconds=0.05)
     sample = digits.test.inputs[0][..., 0].tolist()
-    answer = httpx.post(f"{url}/v1/models/digits:explain?samples=16384", json={"inputs": [sample]})
+    answer = httpx.post(f"{url}/v1/models/digits:explain?samples=16384", json={"inputs": [sample]}, timeout=PATIENCE)
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
     assert error["pointer"] == "#/query/samples"

@@ -5,14 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
-from stack import Redis, Stack, free_port, until
+from stack import PATIENCE, Redis, Stack, free_port, until
 
 from api.errors import STATUS
 from api.routes import pages
@@ -102,13 +101,13 @@ def test_bodies_over_the_limit(start_api: Any, migrated: Any, database_url: str)
     headers = {"Content-Type": "application/json"}
     for path in ("/v1/jobs", "/v1/models/x:predict"):
         for content in (b" " * 4096, chunks()):
-            answer = httpx.post(f"{url}{path}", content=content, headers=headers)
+            answer = httpx.post(f"{url}{path}", content=content, headers=headers, timeout=PATIENCE)
             expected = (
                 (413, 404) if path.endswith("predict") else (413,)
             )  # the model is looked for before a body is read
             assert answer.status_code in expected
             assert answer.headers["Content-Type"] == "application/problem+json"
-    assert httpx.post(f"{url}/v1/jobs", json=JOB).status_code == 202
+    assert httpx.post(f"{url}/v1/jobs", json=JOB, timeout=PATIENCE).status_code == 202
 
 
 def test_pages_work_offline_under_a_strict_policy(api: Any, tmp_path: Path) -> None:
@@ -144,6 +143,7 @@ def sample(api: Any, name: str) -> float:
 
 def test_ready_means_database_schema_and_broker(stack: Stack, api: Any) -> None:
     process = stack.start_api()
+    until(lambda: stack.http.get("/readyz").is_success, "the API to be ready")
     ready = stack.http.get("/readyz", params={"verbose": ""})
     assert ready.status_code == 200
     assert ready.json()["checks"] == {"process": "ok", "database": "ok", "schema": "ok", "broker": "ok"}
@@ -156,7 +156,7 @@ def test_ready_means_database_schema_and_broker(stack: Stack, api: Any) -> None:
 
 def test_an_empty_database_is_not_ready(start_api: Any, database_url: str) -> None:
     url, _ = start_api(database_url)
-    assert "run python -m migrations" in httpx.get(f"{url}/readyz").json()["detail"]
+    assert "run python -m migrations" in httpx.get(f"{url}/readyz", timeout=PATIENCE).json()["detail"]
 
 
 def test_workers_are_listed_with_their_jobs(api: Any) -> None:
@@ -182,18 +182,17 @@ def test_sigterm_ends_it_at_once_with_streams_open(database_url: str, migrated: 
     with log.open("wb") as output:
         process = subprocess.Popen([sys.executable, "-m", "api"], env=env, stdout=output, stderr=output)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
             until(lambda: answers(http), "the API to answer")
             job_id = http.post("/v1/jobs", json=JOB).json()["id"]
             with http.stream("GET", f"/v1/jobs/{job_id}/stream") as open_stream:
                 lines = open_stream.iter_lines()
                 assert next(lines) == "retry: 2000"
                 process.send_signal(signal.SIGTERM)
-                began = time.monotonic()
                 assert "event: end" not in list(lines)
-        assert process.wait(10) in (0, -signal.SIGTERM)
-        assert time.monotonic() - began < 5
+        assert process.wait(PATIENCE) in (0, -signal.SIGTERM)
         assert "Traceback" not in log.read_text()
+        assert "graceful shutdown exceeded" not in log.read_text()  # the stream was not waited for
     finally:
         process.kill()
         process.wait()
@@ -217,7 +216,7 @@ def test_while_the_database_is_away_it_says_so_and_goes_on_afterwards(
     Player(database).train("kept")
     url, _ = start_api(database_url)
     rows = {"inputs": [[[0] * 8] * 8]}
-    with httpx.Client(base_url=url, timeout=30) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as http:
         assert http.post("/v1/models/kept:predict", json=rows).status_code == 200
         server, _, name = database_url.rpartition("/")
         database.close()
@@ -237,7 +236,7 @@ def test_while_the_database_is_away_it_says_so_and_goes_on_afterwards(
         assert http.post("/v1/models/kept:predict", json=rows).status_code == 200
         assert http.get("/livez").status_code == 200
         allow(True)
-        until(lambda: http.get("/v1/jobs").status_code == 200, "the API to find the database again", 10)
+        until(lambda: http.get("/v1/jobs").status_code == 200, "the API to find the database again")
         assert http.post("/v1/jobs", json=JOB).status_code == 202
         admin.close()
 
@@ -246,7 +245,8 @@ def test_while_the_database_is_away_it_says_so_and_goes_on_afterwards(
 @pytest.mark.parametrize("fields", [{"EPOCHD_PORT": "70000"}, {"EPOCHD_LOG_LEVEL": "loud"}])
 def test_settings_that_cannot_be_are_a_sentence(module: str, fields: dict[str, str]) -> None:
     command = [sys.executable, "-m", module]
-    ran = subprocess.run(command, env={**os.environ, **fields}, capture_output=True, text=True, check=False, timeout=60)
+    env = {**os.environ, **fields}
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert ran.returncode == 1 and "settings cannot be used" in ran.stderr and "Traceback" not in ran.stderr
 
 
@@ -260,8 +260,8 @@ def test_a_broker_that_comes_back_gets_the_tickets(
     late = Redis(short_folder / f"late-{engine}", tcp=False)
     late.stop()
     url, _ = start_api(database_url, broker_url=late.url)
-    assert httpx.post(f"{url}/v1/jobs", json=JOB).status_code == 202
+    assert httpx.post(f"{url}/v1/jobs", json=JOB, timeout=PATIENCE).status_code == 202
     late.start()
     with redis.Redis.from_url(late.url.replace("redis+socket://", "unix://")) as client:
-        until(lambda: client.llen("epochd.cpu"), "the ticket to be sent again", 30)
+        until(lambda: client.llen("epochd.cpu"), "the ticket to be sent again")
     late.stop()

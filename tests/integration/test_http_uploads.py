@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import func, select
-from stack import until
+from stack import PATIENCE, until
 
 from core.db import Database
 from core.tables import Blob, BlobChunk
@@ -60,7 +60,7 @@ def test_an_upload_that_is_too_large_is_refused_wherever_that_shows(
     database = migrated(database_url)
     url, _ = start_api(database_url, max_upload_bytes=3 * 2**20)
     try:
-        with httpx.Client(base_url=url) as http:
+        with httpx.Client(base_url=url, timeout=PATIENCE) as http:
             for content in (bytes(4 * 2**20), iter([bytes(2**20)] * 4)):  # told beforehand, and found out on the way
                 answer = http.put("/v1/datasets/large", content=content)
                 assert answer.status_code == 413 and answer.json()["code"] == "payload_too_large"

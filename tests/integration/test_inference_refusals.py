@@ -13,6 +13,7 @@ import pytest
 from ingesting import ingested
 from player import Player, finished
 from prose import prose
+from stack import PATIENCE
 from tensors import client, tensor
 from tritonclient.http import InferRequestedOutput
 from tritonclient.utils import InferenceServerException
@@ -213,7 +214,7 @@ def guarded(database_url: str, migrated: Any, start_api: Any) -> Iterator[Guarde
         secrets = [keys.create(session, tenant, tenant, admin=False)[1] for tenant in ("default", "others")]
     database.close()
     url, _ = start_api(database_url, require_keys="always", max_body_bytes=10_000)
-    with httpx.Client(base_url=url, timeout=30) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as http:
         mine, other = ({"Authorization": f"Bearer {secret}"} for secret in secrets)
         yield http, mine, other
 

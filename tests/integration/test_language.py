@@ -4,10 +4,9 @@ import json
 import socket
 from typing import Any
 
-import httpx
 import pytest
 from prose import prose
-from stack import Stack, until
+from stack import PATIENCE, Stack, until
 from uploaded import put
 
 from epochd import Client
@@ -137,7 +136,7 @@ def test_a_reader_who_goes_ends_the_writing_and_holds_nobody_up(system: Stack, w
     )
     before = counted(system, "epochd_generated_tokens_total")
     for _ in range(6):
-        with socket.create_connection(("127.0.0.1", system.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", system.port), timeout=PATIENCE) as connection:
             connection.sendall(head.encode() + body)
             assert b"200 OK" in connection.recv(4096)
     assert system.http.get("/v1/info").status_code == 200
@@ -148,5 +147,5 @@ def test_a_reader_who_goes_ends_the_writing_and_holds_nobody_up(system: Stack, w
 
 
 def counted(system: Stack, name: str) -> float:
-    lines = httpx.get(f"{system.url}/metrics").text.splitlines()
+    lines = system.http.get("/metrics").text.splitlines()
     return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from stack import until
+from stack import PATIENCE, until
 
 from api.serving import bodies
 from api.serving import predict as serving
@@ -47,11 +47,12 @@ def slow(api: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
     def compute(samples: NDArray[Any]) -> NDArray[np.float32]:
         one.computed += len(samples)
-        assert one.go_on.wait(20)
+        assert one.go_on.wait(PATIENCE)
         return real(samples)
 
     monkeypatch.setattr(batcher, "_compute", compute)
     monkeypatch.setattr(batcher, "_seconds_a_unit", 1.0)  # not in the event loop
+    monkeypatch.setattr(api.service.predict, "most_seconds", PATIENCE)  # only the test drops what waits
     yield one
     one.go_on.set()
 
@@ -68,7 +69,7 @@ def test_what_is_not_answered_in_time_is_dropped(api: Any, slow: Slow, path: str
     until(lambda: slow.computed == 1, "the first to be at work")
     began = time.monotonic()
     late = api.http.post(url, json=body, headers={"Prefer": "respond-async, wait=1"})
-    assert 0.9 < time.monotonic() - began < 10
+    assert time.monotonic() - began > 0.9
     assert (late.status_code, late.headers["Retry-After"]) == (503, "1")
     assert "not answered within 1 s" in late.text
     if path == "v1":
@@ -85,7 +86,7 @@ def test_the_server_has_a_limit_of_its_own(api: Any, slow: Slow, monkeypatch: py
     for prefer in ({}, {"Prefer": "wait=3600"}, {"Prefer": "wait=-1"}, {"Prefer": "wait=soon"}):
         late = api.http.post(slow.url, json=slow.body, headers=prefer)
         assert late.status_code == 503 and "within 0.2 s" in late.json()["detail"]
-    with socket.create_connection(("127.0.0.1", httpx.URL(api.url).port), timeout=10) as stalled:
+    with socket.create_connection(("127.0.0.1", httpx.URL(api.url).port), timeout=PATIENCE) as stalled:
         stalled.sendall(head(slow.url, 1000) + b'{"inputs"')  # and the rest of the body never comes
         assert stalled.recv(65536).startswith(b"HTTP/1.1 503 ")
 
@@ -103,7 +104,7 @@ def test_work_for_who_has_gone_is_dropped(api: Any, slow: Slow) -> None:
 
 def patiently(url: str, **sent: Any) -> int:
     """The status of an answer that may take long."""
-    return httpx.post(url, timeout=60, **sent).status_code
+    return httpx.post(url, timeout=PATIENCE, **sent).status_code
 
 
 def head(url: str, length: int) -> bytes:
@@ -145,11 +146,12 @@ def test_an_explanation_that_cannot_begin_is_told_to_come_back(
 
     def compute(samples: NDArray[Any]) -> NDArray[np.float32]:
         at_work[0] += 1
-        assert slow.go_on.wait(20)
+        assert slow.go_on.wait(PATIENCE)
         answer: NDArray[np.float32] = real(samples)
         return answer
 
     monkeypatch.setattr(loaded, "compute", compute)
+    monkeypatch.setattr(api.service.explain, "_seconds", PATIENCE)
     answers: list[int] = []
     url = f"{api.url}/v1/models/{name}:explain"
     asking = [threading.Thread(target=lambda: answers.append(patiently(url, json=slow.body))) for _ in range(2)]
@@ -175,7 +177,7 @@ def test_a_model_leaves_room_for_the_others(api: Any, slow: Slow, monkeypatch: p
     answers: list[int] = []
     asking = [
         threading.Thread(
-            target=lambda: answers.append(httpx.post(api.url + slow.url, json=slow.body, timeout=60).status_code)
+            target=lambda: answers.append(httpx.post(api.url + slow.url, json=slow.body, timeout=PATIENCE).status_code)
         )
         for _ in range(6)
     ]
@@ -208,7 +210,7 @@ def test_large_pictures_of_one_model_hold_up_no_other(api: Any, slow: Slow, monk
             with lock:
                 at_work[0] += 1
                 at_work[1] = max(at_work)
-            assert go_on.wait(20)
+            assert go_on.wait(PATIENCE)
             with lock:
                 at_work[0] -= 1
         return real(kind, data, preprocessing)
@@ -223,12 +225,12 @@ def test_large_pictures_of_one_model_hold_up_no_other(api: Any, slow: Slow, monk
     url = f"{api.url}/v1/models/pictured:predict"
     answers: list[int] = []
     asking = [
-        threading.Thread(target=lambda: answers.append(httpx.post(url, timeout=60, **webp).status_code))
+        threading.Thread(target=lambda: answers.append(httpx.post(url, timeout=PATIENCE, **webp).status_code))
         for _ in range(24)
     ]
     for one in asking:
         one.start()
-    until(lambda: in_flight(api) == 24, "all to be at work")
+    until(lambda: in_flight(api) == 24 and at_work[0] == 2, "all to be at work")
     slow.go_on.set()
     png: dict[str, Any] = {"content": files["png"], "headers": {"Content-Type": "image/png"}}
     assert api.http.post(slow.url, **png).status_code == 200
@@ -245,7 +247,7 @@ def test_bodies_fill_no_more_memory_than_there_is(api: Any, slow: Slow, monkeypa
     port = httpx.URL(api.url).port
     held = []
     for _ in range(2):  # each says that it has more to come
-        one = socket.create_connection(("127.0.0.1", port), timeout=10)
+        one = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         one.sendall(head(slow.url, 2_000_000) + b" " * 1_200_000)
         held.append(one)
     until(lambda: buffers.held > 2_300_000, "most of the bodies to be there")

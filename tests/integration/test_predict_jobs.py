@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import select
-from stack import Stack, until
+from stack import PATIENCE, Stack, until
 from uploaded import npz, pictures, put
 
 from core.db import Database
@@ -178,7 +178,7 @@ def test_client_and_command(
     service: Stack, digits: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     with Client(service.url) as client:
-        job = client.wait(client.predict_dataset("digits:1", "digits", format="npz", top=3)["id"], timeout=60)
+        job = client.wait(client.predict_dataset("digits:1", "digits", format="npz", top=3)["id"], timeout=PATIENCE)
         result = client.download_predictions(job["id"], tmp_path / "it.npz")
     assert hashlib.sha256((tmp_path / "it.npz").read_bytes()).hexdigest() == result["sha256"]
     monkeypatch.setenv("EPOCHD_URL", service.url)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stack import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -27,7 +28,7 @@ def test_the_walk_by_curl_and_the_snippet(system: Any, tmp_path: Path) -> None:
     assert "EPOCHD=http://127.0.0.1:8600\n" in walk
     walk = walk.replace("EPOCHD=http://127.0.0.1:8600\n", f"EPOCHD={system.url}\n")
     command = ["bash", "-euo", "pipefail", "-c", walk]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=4 * PATIENCE)
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
 
     stream, after = ran.stdout.split("event: end", 1)
@@ -47,7 +48,7 @@ def test_the_walk_by_curl_and_the_snippet(system: Any, tmp_path: Path) -> None:
     version = system.http.get("/v1/models/my-digits/versions/1").json()
     (tmp_path / "preprocessing.json").write_text(json.dumps(version["preprocessing"]))
     command = [sys.executable, "-c", block("python") + PROBABILITIES]
-    loaded = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    loaded = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert loaded.returncode == 0, loaded.stderr
     parameters, probabilities = json.loads(loaded.stdout)
     assert parameters == 225_034

@@ -4,14 +4,13 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
-from stack import until
+from stack import PATIENCE, until
 
 from api import stream
 from core import jobs
@@ -32,7 +31,7 @@ def listen(api: Any, job_id: str, *, after: int | None = None, most: int = 10**6
     """What a stream says until it ends, or ``most`` messages."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
     heard: list[Heard] = []
-    with httpx.stream("GET", f"{api.url}/v1/jobs/{job_id}/stream", headers=headers, timeout=30) as answer:
+    with httpx.stream("GET", f"{api.url}/v1/jobs/{job_id}/stream", headers=headers, timeout=PATIENCE) as answer:
         assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/event-stream")
         fields: dict[str, str] = {}
         for line in answer.iter_lines():
@@ -54,7 +53,7 @@ def test_a_stream_tells_everything_in_order_and_ends(api: Any) -> None:
         claim = api.player.claim()
         api.player.measure(claim, range(1, 400))  # more than one batch
         api.player.finish(claim)
-        heard = listening.result(30)
+        heard = listening.result(PATIENCE)
     numbers = [int(one.id) for one in heard[:-1]]
     assert numbers == list(range(1, len(numbers) + 1))
     assert [one.data["type"] for one in heard if one.event == "event"][:2] == ["queued", "claimed"]
@@ -97,12 +96,12 @@ def test_a_client_that_comes_back_misses_nothing_and_hears_of_the_rewind(api: An
 
 
 def test_with_200_open_streams_the_api_answers_and_stops_at_once(
-    start_api: Any, migrated: Any, database_url: str
+    start_api: Any, migrated: Any, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = migrated(database_url)
     url, service = start_api(database_url)
     body = {"dataset": "digits", "network": {"family": "rnn", "hidden": 8}}
-    with httpx.Client(base_url=url, timeout=30) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as http:
         job_ids = [http.post("/v1/jobs", json=body).json()["id"] for _ in range(4)]
         opened, ended = threading.Semaphore(0), []
 
@@ -113,26 +112,26 @@ def test_with_200_open_streams_the_api_answers_and_stops_at_once(
 
         async def everybody() -> None:
             limits = httpx.Limits(max_connections=None)
-            async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+            async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, limits=limits) as client:
                 await asyncio.gather(*(one(client, job_ids[number % 4]) for number in range(STREAMS)))
 
         listeners = threading.Thread(target=asyncio.run, args=(everybody(),))
         listeners.start()
         for _ in range(STREAMS):
-            assert opened.acquire(timeout=30)
+            assert opened.acquire(timeout=PATIENCE)
         assert http.post("/v1/jobs", json=body).status_code == 202
         assert len(http.get("/v1/jobs").json()["data"]) == 5
-        assert service.database.engine.pool.checkedout() <= 2  # no stream holds a session
+        until(lambda: service.database.engine.pool.checkedout() <= 2, "no stream to hold a session")
         for job_id in job_ids[:2]:
             http.post(f"/v1/jobs/{job_id}/cancel")
         until(lambda: len(ended) == STREAMS // 2, "the streams of the cancelled jobs to end")
         assert all("event: end" in lines for lines in ended)
 
-    began = time.monotonic()
+    caplog.clear()
     start_api.stop(url)
-    listeners.join(10)
+    listeners.join(PATIENCE)
     assert not listeners.is_alive() and len(ended) == STREAMS
-    assert time.monotonic() - began < 10
+    assert "graceful shutdown exceeded" not in caplog.text  # none was waited for
     database.close()
 
 
@@ -150,12 +149,14 @@ def test_a_client_that_does_not_read_is_cut_and_others_are_not(api: Any, monkeyp
         lines = [jobs.Event("log", "x" * 4000) for _ in range(100)]
 
         def fill() -> bool:
-            with api.database.transaction() as session:
-                jobs.record(session, claim.lease, lines)
-            return len(api.service.tailer.listeners(job_id)) == 1
+            both = api.service.tailer.listeners(job_id)
+            if any(one.queue.empty() for one in both):  # or who reads, but slowly, would be cut as well
+                with api.database.transaction() as session:
+                    jobs.record(session, claim.lease, lines)
+            return len(both) == 1
 
         until(fill, "the slow client to be cut")
         api.player.finish(claim)
-        heard = listening.result(30)
+        heard = listening.result(PATIENCE)
     numbers = [int(one.id) for one in heard[:-1]]
     assert numbers == list(range(1, len(numbers) + 1)) and heard[-1].event == "end"

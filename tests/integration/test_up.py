@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,11 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from stack import PATIENCE, gone, until
 
 from epochd import Client, Update
 
 Start = Callable[..., tuple[subprocess.Popen[str], dict[str, Any]]]
-
-
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait for a condition, at most so long."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -75,18 +67,18 @@ def test_up_serves_and_stops_cleanly(start: Start, tmp_path: Path) -> None:
     process, ready = start()
     parts = family(process)
     assert len(parts) >= 3
-    assert httpx.get(f"{ready['url']}/readyz").is_success
+    assert httpx.get(f"{ready['url']}/readyz", timeout=PATIENCE).is_success
     second = subprocess.run(
         [sys.executable, "-m", "epochd", "up", "--data-dir", str(tmp_path / "data")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert second.returncode == 1
     assert f"(process {process.pid}, {ready['url']})" in " ".join(second.stderr.split())
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
-    assert not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
+    assert process.wait(PATIENCE) == 0
+    assert all(map(gone, parts))
     assert {path.name for path in (tmp_path / "data" / "logs").iterdir()} >= {"api.log", "worker.log", "redis.log"}
 
 
@@ -95,9 +87,9 @@ def test_up_leaves_nothing_behind_when_it_is_killed(start: Start) -> None:
     parts = family(process)
     process.kill()
     process.wait()
-    until(lambda: not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE], 10)
+    until(lambda: all(map(gone, parts)), "all parts to be gone")
     _, again = start()  # the folder is free, and its Redis starts on what is left
-    assert httpx.get(f"{again['url']}/readyz").is_success
+    assert httpx.get(f"{again['url']}/readyz", timeout=PATIENCE).is_success
 
 
 def test_a_client_follows_a_job_over_a_restart_of_the_api(start: Start) -> None:
@@ -116,8 +108,8 @@ def test_a_client_follows_a_job_over_a_restart_of_the_api(start: Start) -> None:
             updates.append(update)
             if update.points and api.is_running():
                 api.kill()
-                psutil.wait_procs([api], timeout=5)
-        assert client.wait(job["id"], timeout=60)["status"] == "succeeded"
+                psutil.wait_procs([api], timeout=PATIENCE)
+        assert client.wait(job["id"], timeout=PATIENCE)["status"] == "succeeded"
         stored = {series["name"]: series["points"] for series in client.metrics(job["id"], max_points=5000)["data"]}
         events = [event["seq"] for event in client.events(job["id"])]
     assert [update.seq for update in updates if update.event] == events
@@ -125,6 +117,6 @@ def test_a_client_follows_a_job_over_a_restart_of_the_api(start: Start) -> None:
     for name in stored:
         assert [[point["step"], point["value"]] for point in points if point["name"] == name] == stored[name]
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=15)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert "api was killed by SIGKILL; starting it again" in " ".join(errors.split())

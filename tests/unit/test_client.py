@@ -105,7 +105,7 @@ def serve() -> Iterator[Callable[..., tuple[Service, Client]]]:
 
     def start(*answers: Callable[[Handler], None]) -> tuple[Service, Client]:
         service = Service(*answers)
-        made.append((service, Client(f"http://127.0.0.1:{service.port}", key="ep_1_secret", timeout=5)))
+        made.append((service, Client(f"http://127.0.0.1:{service.port}", key="ep_1_secret")))
         return made[-1]
 
     yield start
@@ -223,11 +223,11 @@ def test_a_stream_of_an_unknown_job_is_refused(serve: Serve) -> None:
 
 def test_wait_ends_in_time_while_the_stream_is_silent(serve: Serve) -> None:
     running = answer(200, {"id": "job_1", "status": "running", "last_seq": 1})
-    _, client = serve(running, sse(event(2, "started"), hold=2.0), running)
+    _, client = serve(running, sse(event(2, "started"), hold=60.0), running)
     began = time.monotonic()
     with pytest.raises(JobNotFinished):
         client.wait("job_1", timeout=0.4)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 30
 
 
 def checkpoints(*, sha256: str = SHA256) -> Callable[[Handler], None]:

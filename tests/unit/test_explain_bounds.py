@@ -8,6 +8,7 @@ import loop
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from stack import PATIENCE
 from starlette.types import Message
 
 from api.serving.explain import MOST, Explain, Question
@@ -29,7 +30,7 @@ class Slow:
 
     def compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         self.asked.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(PATIENCE)
         return np.concatenate([samples[:, 0], samples[:, 1]], 1).astype(np.float32)
 
 
@@ -43,7 +44,7 @@ async def waits() -> Message:
 
 
 async def all_taken() -> None:
-    models, runtime = [Slow("mdl_1"), Slow("mdl_2")], Explain(60)  # one alone does not get all places
+    models, runtime = [Slow("mdl_1"), Slow("mdl_2")], Explain(PATIENCE)  # one alone does not get all places
     loaded: Any = models
     under_way = [asyncio.create_task(runtime.answer(loaded[n % 2], SAMPLE, question(), waits)) for n in range(MOST)]
     while not models[0].asked.is_set():  # the event loop, in which predictions are answered, is not held up
@@ -81,7 +82,7 @@ def test_what_takes_too_long_names_what_to_lower(method: Any, parts: Parts, samp
 
 
 async def closed() -> None:
-    model, runtime = Slow(), Explain(60)
+    model, runtime = Slow(), Explain(PATIENCE)
     loaded: Any = model
     task = asyncio.create_task(runtime.answer(loaded, SAMPLE, question(), waits))
     while not model.asked.is_set():

@@ -205,7 +205,7 @@ LONG_SERIES = st.fixed_dictionaries(
     deadline=None,
     derandomize=True,  # the same networks every time: a peak of memory is a measurement, and each takes a second
     database=None,
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
 )
 @given(
     pair=st.tuples(CNNS, IMAGES) | st.tuples(CNNS, LONG_SERIES) | st.tuples(RNNS, SERIES),
