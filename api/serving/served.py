@@ -32,6 +32,7 @@ class Served:
         self._counters, self._ledger = counters, ledger
         self._lock = threading.Lock()
         self._labelled: dict[tuple[str, str], int] = {}  # and the minute in which it was asked last
+        self._none_idle = -1  # the minute in which no place was free
         self._series: dict[tuple[str, str], OfVersion] = {}
 
     @contextmanager
@@ -66,8 +67,11 @@ class Served:
     def _labels(self, wanted: tuple[str, str], minute: int) -> tuple[str, str]:
         """The version's own, while there is room or one that nobody asked for an hour can give up its place."""
         if wanted not in self._labelled and len(self._labelled) >= MOST_LABELLED:
+            if self._none_idle == minute:
+                return OTHER
             idle = min(self._labelled, key=self._labelled.__getitem__)
             if self._labelled[idle] > minute - MINUTES or not self._counters.forget(idle):
+                self._none_idle = minute
                 return OTHER
             del self._labelled[idle], self._series[idle]
         self._labelled[wanted] = minute
