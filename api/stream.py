@@ -23,7 +23,9 @@ from core.db import Database
 from core.jobs.history import Written, written_after
 from core.tables import ENDED, Job
 
-SECONDS = 0.1
+SECONDS, SOON_SECONDS = 0.1, 0.02
+FOLLOWS_SECONDS = 0.2
+"""Where something happened to a job more follows at once: so long it is looked for sooner."""
 BATCH = 200
 QUEUE = 8
 """Batches that may wait for a client."""
@@ -37,11 +39,15 @@ _STATES = select(Job.id, Job.last_seq, Job.state).where(Job.id.in_(bindparam("id
 
 @dataclass(eq=False)
 class Listener:
-    """One open stream: all up to number ``seq`` was put into its queue, as (bytes, whether they are the last)."""
+    """One open stream: all up to number ``seq`` was put into its queue, as (bytes, whether they are the last).
+
+    At the database's ``mark`` there was no more.
+    """
 
     job_id: str
     seq: int
     queue: asyncio.Queue[tuple[bytes, bool]] = field(default_factory=lambda: asyncio.Queue(QUEUE))
+    mark: int | None = None
     full_since: float | None = None
     cut: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -54,6 +60,7 @@ class _News:
     seq: int
     ended: bool
     more: bool
+    happened: bool
 
 
 class Tailer:
@@ -61,9 +68,11 @@ class Tailer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._glance = database.glance()
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
+        self._happened = 0.0
 
     def add(self, listener: Listener) -> None:
         """Begin to read for a stream."""
@@ -90,6 +99,7 @@ class Tailer:
                 listener.queue.get_nowait()
             listener.queue.put_nowait((b"", True))
         self._listeners.clear()
+        self._glance.close()
 
     async def _run(self) -> None:
         away = False
@@ -103,15 +113,18 @@ class Tailer:
                 away = True
             else:
                 away = False
-            await asyncio.sleep(0 if more else SECONDS)
+            soon = time.monotonic() - self._happened < FOLLOWS_SECONDS
+            await asyncio.sleep(0 if more else SOON_SECONDS if soon else SECONDS)
 
     async def _round(self) -> bool:
         """Read once for everybody who can take something; returns whether more is there already."""
         places: dict[tuple[str, int], list[Listener]] = defaultdict(list)
+        mark = self._glance.mark()
         for listener in list(self._listeners):
             if not listener.queue.full():
                 listener.full_since = None
-                places[listener.job_id, listener.seq].append(listener)
+                if mark is None or listener.mark != mark:
+                    places[listener.job_id, listener.seq].append(listener)
             elif listener.full_since is None:
                 listener.full_since = time.monotonic()
             elif time.monotonic() - listener.full_since > PATIENCE_SECONDS:
@@ -121,17 +134,19 @@ class Tailer:
         news = await asyncio.to_thread(self._read, list(places)) if places else {}
         for place, found in news.items():
             for listener in places[place]:
-                listener.seq = found.seq
+                listener.seq, listener.mark = found.seq, None if found.more else mark
                 if self._stopped:
                     return False
                 if found.data or found.ended:
                     listener.queue.put_nowait((found.data, found.ended))
                 if found.ended:
                     self._listeners.discard(listener)
+        if any(found.happened for found in news.values()):
+            self._happened = time.monotonic()
         return any(found.more for found in news.values())
 
     def _read(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], _News]:
-        """News for each (job, number) that has any."""
+        """The news for each (job, number)."""
         found: dict[tuple[str, int], _News] = {}
         wanted = list({job_id for job_id, _ in places})
         states: dict[str, tuple[int, str]] = {}
@@ -139,22 +154,16 @@ class Tailer:
             for first in range(0, len(wanted), 500):
                 found_here = connection.execute(_STATES, {"ids": wanted[first : first + 500]})
                 states.update({job_id: (last_seq, state) for job_id, last_seq, state in found_here})
-        for place in places:
-            job_id, seq = place
-            last, state = states.get(job_id, (seq, "deleted"))
-            ended = state in (*ENDED, "deleted")
-            if seq >= last and not ended:
-                continue
-            written: list[Written] = []
-            if seq < last:
-                with self._database.reading() as session:
-                    written = written_after(session, job_id, seq, last, BATCH)
-            more = len(written) == BATCH
-            data = b"".join(message(job_id, one) for one in written)
-            if ended and not more and state != "deleted":
-                data += sse("end", {"status": state})
-            reached = written[-1].seq if more else last
-            found[place] = _News(data, reached, ended and not more, more)
+            for job_id, seq in places:
+                last, state = states.get(job_id, (seq, "deleted"))
+                until = min(last, seq + BATCH)
+                written = written_after(connection, job_id, seq, until) if seq < until else []
+                data = b"".join(message(job_id, one) for one in written)
+                ended = until == last and state in (*ENDED, "deleted")
+                if ended and state != "deleted":
+                    data += sse("end", {"status": state})
+                happened = any(one.event is not None for one in written)
+                found[job_id, seq] = _News(data, until, ended, until < last, happened)
         return found
 
 

@@ -35,6 +35,8 @@ class CatalogWatch:
         self._database = database
         self._known: _Known | None = None
         self._looked = 0.0
+        self._glance = database.glance()
+        self._mark: int | None = None
         self._looking = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="catalog-watch", daemon=True)
@@ -48,6 +50,7 @@ class CatalogWatch:
         """End the thread."""
         self._stop.set()
         self._thread.join(5)
+        self._glance.close()
 
     def look_soon(self) -> None:
         """Look now if that is possible: after a write of this process, so that the caller's next request sees it."""
@@ -57,13 +60,17 @@ class CatalogWatch:
     def look(self) -> None:
         """Look now."""
         with self._looking:
+            mark = self._glance.mark()
+            if mark is not None and mark == self._mark:
+                self._looked = time.monotonic()
+                return
             with self._database.looking() as connection:
                 current = revision.current(connection)
             if self._known is None or current != self._known.revision:
                 # Read after the revision: at worst these are the keys of a later one, and are read once more.
                 with self._database.reading() as session:
                     self._known = _Known(current, {key.id: key for key in session.scalars(select(ApiKey))})
-            self._looked = time.monotonic()
+            self._looked, self._mark = time.monotonic(), mark
 
     @property
     def revision(self) -> int:
@@ -86,13 +93,12 @@ class CatalogWatch:
 
     def _try(self, away: bool) -> bool:
         """Look; returns whether the database is away, and says so when that changes."""
-        logger = log.get(__name__)
         try:
             self.look()
         except SQLAlchemyError as error:
             if not away:
-                logger.warning("database_away", error=str(error).splitlines()[0])
+                log.get(__name__).warning("database_away", error=str(error).splitlines()[0])
             return True
         if away:
-            logger.info("database_back")
+            log.get(__name__).info("database_back")
         return False

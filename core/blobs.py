@@ -27,13 +27,14 @@ WORTH = 0.9
 PROBES, PROBE_BYTES = 4, 4096
 
 
-def write(database: Database, pieces: Iterable[bytes]) -> tuple[str, int]:
+def write(database: Database, pieces: Iterable[bytes], *, compress: bool = True) -> tuple[str, int]:
     """Store a stream of bytes; returns its SHA-256 (hex) and its size in bytes.
 
+    ``compress``: whether to try. Weights and moments hardly get smaller, and the time is taken from a training.
     The caller must point a row at the blob within the hour, in a transaction that calls :func:`touch`. A write that
     fails leaves nothing behind, or a full disk would stay full for an hour.
     """
-    writer = Writer(database)
+    writer = Writer(database, compress=compress)
     try:
         for piece in pieces:
             writer.write(piece)
@@ -50,13 +51,11 @@ class Writer:
     One that is left without either is swept after an hour.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, compress: bool = True) -> None:
         self.size = 0
-        self._database, self._id = database, ids.new("blob")
+        self._database, self._id, self._compress = database, ids.new("blob"), compress
         self._buffer = bytearray()
         self._digest, self._number, self._stored = hashlib.sha256(), 0, 0
-        with database.transaction() as session:
-            session.add(Blob(id=self._id, touched_at=now(session)))
 
     def write(self, piece: bytes) -> None:
         """Add bytes; every full MiB is stored at once."""
@@ -68,9 +67,18 @@ class Writer:
 
     def publish(self) -> tuple[str, int]:
         """Make it visible; its SHA-256 (hex) and its size. See :func:`write` for what the caller owes."""
-        if self._buffer:
-            self._store(bytes(self._buffer))
-        sha256 = _publish(self._database, self._id, self._digest.hexdigest(), self.size, self._stored)
+        packed = self._take(bytes(self._buffer)) if self._buffer or not self._number else None
+        sha256 = self._digest.hexdigest()
+        with self._database.transaction() as session:
+            # Equal bytes may lie there because of another job that frees them before our caller points at them: reserve
+            known = _lock(session, sha256, ORPHAN_AGE) is not None
+            if not known:
+                if packed is not None:
+                    self._insert(session, packed)
+                values = {"sha256": sha256, "size": self.size, "stored_size": self._stored, "touched_at": now(session)}
+                session.execute(update(Blob).where(Blob.id == self._id).values(values))
+        if known and self._number:
+            _erase(self._database, self._id)
         return sha256, self.size
 
     def abandon(self) -> None:
@@ -81,11 +89,24 @@ class Writer:
             _erase(self._database, self._id)
 
     def _store(self, chunk: bytes) -> None:
-        self._digest.update(chunk)
-        codec, data = _pack(chunk)
+        packed = self._take(chunk)
         with self._database.transaction() as session:
-            session.add(BlobChunk(blob_id=self._id, number=self._number, codec=codec, data=data))
+            self._insert(session, packed)
+
+    def _take(self, chunk: bytes) -> tuple[str, bytes]:
+        """The chunk's codec and what is stored of it: before a transaction begins, since others wait for its end."""
+        self._digest.update(chunk)
+        return _pack(chunk) if self._compress else ("raw", chunk)
+
+    def _insert(self, session: Session, packed: tuple[str, bytes]) -> None:
+        codec, data = packed
+        if self._number:
             session.execute(update(Blob).where(Blob.id == self._id).values(touched_at=now(session)))
+        else:
+            session.add(Blob(id=self._id, touched_at=now(session)))
+            session.flush()
+        session.add(BlobChunk(blob_id=self._id, number=self._number, codec=codec, data=data))
+        session.flush()
         self._number, self._stored = self._number + 1, self._stored + len(data)
 
 
@@ -99,14 +120,14 @@ def probe(database: Database) -> None:
     database.met_full_disk = False
 
 
-def write_file(database: Database, path: Path) -> tuple[str, int]:
+def write_file(database: Database, path: Path, *, compress: bool = True) -> tuple[str, int]:
     """Store a file; see :func:`write`."""
     with path.open("rb") as file:
-        return write(database, iter(lambda: file.read(CHUNK_BYTES), b""))
+        return write(database, iter(lambda: file.read(CHUNK_BYTES), b""), compress=compress)
 
 
 def _pack(chunk: bytes) -> tuple[str, bytes]:
-    """Compressed where that saves a tenth. A few pages tell whether to try: weights never do, and trying is slow."""
+    """Compressed where that saves a tenth. A few pages tell whether to try, since trying is slow."""
     places = range(0, len(chunk), max(1, len(chunk) // PROBES))
     probe = b"".join(chunk[place : place + PROBE_BYTES] for place in places)
     if len(zlib.compress(probe, 1)) < WORTH * len(probe):
@@ -114,17 +135,6 @@ def _pack(chunk: bytes) -> tuple[str, bytes]:
         if len(packed) < WORTH * len(chunk):
             return "zlib", packed
     return "raw", chunk
-
-
-def _publish(database: Database, blob_id: str, sha256: str, size: int, stored: int) -> str:
-    with database.transaction() as session:
-        # Equal bytes may lie there because of another job that frees them before our caller points at them: reserve.
-        if _lock(session, sha256, ORPHAN_AGE) is None:
-            values = {"sha256": sha256, "size": size, "stored_size": stored, "touched_at": now(session)}
-            session.execute(update(Blob).where(Blob.id == blob_id).values(values))
-            return sha256
-    _erase(database, blob_id)  # the same bytes are there already
-    return sha256
 
 
 def _lock(session: Session, sha256: str, reserve: timedelta = timedelta(0)) -> str | None:

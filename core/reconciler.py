@@ -62,6 +62,16 @@ class Reconciler:
 
     def reconcile(self) -> None:
         """One round."""
+        with self._database.reading() as session:
+            left = jobs.any_left(session)
+        if left:
+            self._set_right()
+        if time.monotonic() - self._swept > SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            # In a thread of its own: a long sweep must not hold up the heartbeat.
+            threading.Thread(target=blobs.sweep, args=(self._database,), name="sweep", daemon=True).start()
+
+    def _set_right(self) -> None:
         with self._database.transaction() as session:
             requeued = jobs.requeue_expired(session)
         with self._database.transaction() as session:
@@ -74,7 +84,3 @@ class Reconciler:
         for job_id, device in unsent:
             for queue in queues_for(device, online):
                 self._tickets.send(job_id, queue)
-        if time.monotonic() - self._swept > SWEEP_SECONDS:
-            self._swept = time.monotonic()
-            # In a thread of its own: a long sweep must not hold up the heartbeat.
-            threading.Thread(target=blobs.sweep, args=(self._database,), name="sweep", daemon=True).start()

@@ -7,10 +7,9 @@ from core.jobs import Event, Part, Points
 from core.tables import Job
 
 Message = dict[str, Any]
-CAN_WAIT = ("metrics", "log")
 RESULTS = ("checkpoint", "finished", "ingested", "explained", "part", "predicted")
 """Of a job that was cancelled they are not written."""
-SMALL = ("started", "first_step", "stop_step", "stage", "warning", *CAN_WAIT)
+SMALL = ("started", "first_step", "stop_step", "stage", "warning", "metrics", "log")
 
 
 def entries(message: Message) -> list[Event | Points]:

@@ -1,8 +1,7 @@
 """Writes what one attempt reports into the database, in order and in short transactions, from a thread of its own."""
 
-import queue
 import threading
-import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,18 +23,20 @@ from workers.messages import Message
 RETRY_SECONDS = 0.5
 MOST_WAITING = 200
 MOST_TOGETHER = 64
-LINGER_SECONDS = 0.5
-"""Metrics and log lines of this long share a transaction, for each takes a millisecond from a training's cores. Nothing
-is lost with them: a checkpoint is stored after all that came before it, and an attempt starts from a checkpoint."""
 
 
 class Recorder:
-    """One attempt's writer. ``put`` what the child says, then ``close``; ``state`` tells how the writing ended."""
+    """One attempt's writer. ``put`` what the child says, then ``close``; its attributes tell how the writing ended.
+
+    The small things that wait are written together. Nothing is lost with them: a checkpoint is stored after all that
+    came before it, and an attempt starts from a checkpoint.
+    """
 
     def __init__(self, database: Database, claim: Claim, stored: Callable[[], None]) -> None:
         self._database, self._claim, self._stored = database, claim, stored
-        self._queue: queue.Queue[Message | None] = queue.Queue()
-        self._following: list[Message | None] = []  # taken from the queue, and not of the batch before it
+        self._waiting: deque[Message] = deque()
+        self._closed = False
+        self._more = threading.Condition()
         self._progress: dict[str, Any] = {}
         self._gave_up = threading.Event()
         self._dropping = False
@@ -51,11 +52,13 @@ class Recorder:
     @property
     def full(self) -> bool:
         """Whether the child must wait: the database is slower than it."""
-        return self._queue.qsize() >= MOST_WAITING
+        return len(self._waiting) >= MOST_WAITING
 
-    def put(self, message: Message) -> None:
-        """Hand over a message; never blocks. Ask ``full`` before reading more from the child."""
-        self._queue.put(message)
+    def put(self, *messages: Message) -> None:
+        """Hand over what the child said; never blocks. Ask ``full`` before reading more from it."""
+        with self._more:
+            self._waiting.extend(messages)
+            self._more.notify()
 
     def give_up(self) -> None:
         """Stop waiting for a database that is away: the lease is over."""
@@ -67,7 +70,9 @@ class Recorder:
 
     def close(self, over: Callable[[], bool]) -> None:
         """Wait until everything is written, or until the lease is over."""
-        self._queue.put(None)
+        with self._more:
+            self._closed = True
+            self._more.notify()
         while self._thread.is_alive():
             if over():
                 self.give_up()
@@ -88,22 +93,17 @@ class Recorder:
                 self.failure = error
 
     def _take(self) -> list[Message] | None:
-        """The next messages: the small ones of a moment together, or one that needs blobs alone."""
-        message = self._following.pop() if self._following else self._queue.get()
-        if message is None:
-            return None
-        batch, until = [message], time.monotonic() + LINGER_SECONDS
-        while batch[-1]["type"] in messages.SMALL and len(batch) < MOST_TOGETHER:
-            left = until - time.monotonic() if batch[-1]["type"] in messages.CAN_WAIT else 0.0
-            try:
-                following = self._queue.get(timeout=max(0.0, left))
-            except queue.Empty:
-                break
-            if following is None or following["type"] not in messages.SMALL:
-                self._following.append(following)
-                break
-            batch.append(following)
-        return batch
+        """The next messages: the small ones that wait together, or one that needs blobs alone."""
+        with self._more:
+            self._more.wait_for(lambda: self._waiting or self._closed)
+            if not self._waiting:
+                return None
+            batch = [self._waiting.popleft()]
+            while batch[0]["type"] in messages.SMALL and self._waiting and len(batch) < MOST_TOGETHER:
+                if self._waiting[0]["type"] not in messages.SMALL:
+                    break
+                batch.append(self._waiting.popleft())
+            return batch
 
     def _write(self, batch: list[Message]) -> None:
         match batch[0]["type"]:
@@ -173,14 +173,14 @@ class Recorder:
         return [Event("stage", message["stage"], {"total": message["total"]})] if began else []
 
     def _blob(self, path: str) -> str:
-        return self._blob_and_size(path)[0]
+        return self._blob_and_size(path, compress=False)[0]
 
-    def _blob_and_size(self, path: str) -> tuple[str, int]:
+    def _blob_and_size(self, path: str, *, compress: bool = True) -> tuple[str, int]:
         stored = ("", 0)
 
         def write() -> None:
             nonlocal stored
-            stored = blobs.write_file(self._database, Path(path))
+            stored = blobs.write_file(self._database, Path(path), compress=compress)
 
         self.patiently(write)
         Path(path).unlink()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import time
@@ -28,6 +29,9 @@ from workers.runtime import Runtime
 STOP_SECONDS = 6.0
 DRAIN_SECONDS = 1.0
 TICK_SECONDS = 0.2
+METRICS_SECONDS = (0.2, 1.0)
+"""All that a training says in so long is read and stored at once, since each time takes milliseconds from its cores:
+a twentieth of the time it has run so far, between these."""
 MOST_READS = 64
 """Between two looks at whether the child must stop, however much it prints."""
 
@@ -46,12 +50,13 @@ class Attempt:
     output: Output
     memory: memory.Watch
     timeout: float | None
-    under_way: bool = False
+    under_way_since: float | None = None
     sent_deadline: float = 0.0
     code: int | None = None
     killed_for: str | None = None
     pausing_since: float | None = None
     open: list[Any] = field(default_factory=list)
+    heard: list[dict[str, Any]] = field(default_factory=list)
 
     def order(self, **message: Any) -> None:
         """Tell the child something; one that is gone does not mind."""
@@ -125,15 +130,16 @@ def _watch(runtime: Runtime, attempt: Attempt) -> None:
     """Until the child is gone: pass on what it says, and stop it when that is asked for."""
     reads = 0
     while attempt.process.sentinel in attempt.open:
-        if attempt.under_way:
+        if attempt.under_way_since is not None:
             # To be woken by every metric would take from the training's cores: all of a moment are read together, and
             # for what should not wait the child rings. Where more are there already it may be waiting for room.
-            _wait_for_bell(attempt, 0 if reads == MOST_READS else TICK_SECONDS)
+            _wait_for_bell(attempt, 0 if reads == MOST_READS else _patience(attempt))
             reads = 0
-            while reads < MOST_READS and _pass_on(attempt, 0):
+            while reads < MOST_READS and _hear(attempt, 0):
                 reads += 1
         else:
-            _pass_on(attempt, TICK_SECONDS)
+            _hear(attempt, TICK_SECONDS)
+        _pass_on(attempt)
         attempt.memory.look()
         keeper = attempt.keeper
         if keeper.over or attempt.recorder.lost:
@@ -157,9 +163,19 @@ def _watch(runtime: Runtime, attempt: Attempt) -> None:
     _drain(attempt)
 
 
+def _patience(attempt: Attempt) -> float:
+    """How long metrics may wait for each other."""
+    assert attempt.under_way_since is not None
+    (shortest, longest), now = METRICS_SECONDS, time.monotonic()
+    until = math.inf if attempt.timeout is None else max(0.0, attempt.timeout - now)
+    return min(max(shortest, (now - attempt.under_way_since) / 20), longest, until)
+
+
 def _wait_for_bell(attempt: Attempt, timeout: float) -> None:
-    if attempt.bell in wait([attempt.process.sentinel, attempt.bell], timeout):
-        os.read(attempt.bell.fileno(), 4096)
+    bells = (attempt.bell.fileno(), attempt.keeper.bell)
+    for rung in wait([attempt.process.sentinel, *bells], timeout):
+        if rung in bells:
+            os.read(rung, 4096)
 
 
 def _drain(attempt: Attempt) -> None:
@@ -169,10 +185,16 @@ def _drain(attempt: Attempt) -> None:
         wanted = attempt.reports in attempt.open and attempt.killed_for is None
         if not wanted and time.monotonic() > drained:
             return
-        _pass_on(attempt, 0.05)
+        _hear(attempt, 0.05)
+        _pass_on(attempt)
 
 
-def _pass_on(attempt: Attempt, timeout: float) -> bool:
+def _pass_on(attempt: Attempt) -> None:
+    attempt.recorder.put(*attempt.heard)
+    attempt.heard.clear()
+
+
+def _hear(attempt: Attempt, timeout: float) -> bool:
     """Read what is ready; returns whether anything was.
 
     While the recorder is full the child's words wait in its pipes, and so does the child.
@@ -186,7 +208,7 @@ def _pass_on(attempt: Attempt, timeout: float) -> bool:
     for ready in found:
         if ready is attempt.output.reader:
             if lines := attempt.output.read():
-                attempt.recorder.put({"type": "log", "lines": lines})
+                attempt.heard.append({"type": "log", "lines": lines})
             if attempt.output.ended:
                 attempt.open.remove(ready)
         elif ready is attempt.reports:
@@ -195,8 +217,9 @@ def _pass_on(attempt: Attempt, timeout: float) -> bool:
             except (EOFError, OSError):
                 attempt.open.remove(ready)
             else:
-                attempt.under_way = attempt.under_way or message["type"] == "first_step"
-                attempt.recorder.put(message)
+                if message["type"] == "first_step":
+                    attempt.under_way_since = time.monotonic()
+                attempt.heard.append(message)
         else:
             attempt.open.remove(ready)
     return bool(found)

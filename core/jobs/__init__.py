@@ -10,7 +10,7 @@ is what users ask for, :mod:`lanes` says in which of the two lines it stands, :m
 from core.jobs.events import Event, Lease, Points
 from core.jobs.finish import cancelled, explained, fail, hand_back, ingested, paused, predicted, succeed
 from core.jobs.lanes import Lane
-from core.jobs.lease import Claim, Input, claim, free_elsewhere, renew, requeue_expired, take_unsent
+from core.jobs.lease import Claim, Input, any_left, claim, free_elsewhere, renew, requeue_expired, take_unsent
 from core.jobs.prediction import Part, add_part
 from core.jobs.record import CheckpointEntry, checkpoint, record
 from core.jobs.replay import replay
@@ -30,6 +30,7 @@ __all__ = [
     "Part",
     "Points",
     "add_part",
+    "any_left",
     "cancel",
     "cancelled",
     "checkpoint",

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, cast
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Table, Update, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from core.db import now
@@ -39,6 +40,16 @@ class Points:
 
 
 Entry = Event | Points
+# Statements built once, without the ORM: a running job writes every second, beside its training.
+_JOBS = cast(Table, Job.__table__)
+_INSERT_POINTS, _INSERT_EVENTS = insert(cast(Table, Metric.__table__)), insert(cast(Table, JobEvent.__table__))
+
+
+@lru_cache(64)
+def _advance(names: tuple[str, ...]) -> Update:
+    mine = (_JOBS.c.id == bindparam("job_id"), _JOBS.c.attempt == bindparam("number"), _JOBS.c.state == "running")
+    values = {"last_seq": _JOBS.c.last_seq + bindparam("count"), **{name: bindparam(f"new_{name}") for name in names}}
+    return update(_JOBS).where(*mine).values(values).returning(_JOBS.c.last_seq)
 
 
 def locked(session: Session, job_id: str, tenant: str | None = None) -> Job:
@@ -63,15 +74,16 @@ def append(session: Session, job: Job, *entries: Entry) -> None:
 
 def store(session: Session, job_id: str, attempt: int, first: int, entries: Iterable[Entry], at: datetime) -> None:
     """Insert entries with consecutive numbers from ``first``."""
+    session.flush()  # what is not of the ORM does not do so by itself
     points, events = [], []
     for seq, entry in enumerate(entries, first):
         if isinstance(entry, Points):
             points += [{"job_id": job_id, "name": n, "step": s, "value": v, "seq": seq} for n, s, v in entry.points]
         else:
             events.append({"job_id": job_id, "seq": seq, "attempt": attempt, "created_at": at, **vars(entry)})
-    for table, rows in ((Metric, points), (JobEvent, events)):
+    for statement, rows in ((_INSERT_POINTS, points), (_INSERT_EVENTS, events)):
         if rows:
-            session.execute(insert(table), rows)
+            session.connection().execute(statement, rows)
 
 
 def advance(session: Session, lease: Lease, count: int, **changes: object) -> int:
@@ -80,9 +92,10 @@ def advance(session: Session, lease: Lease, count: int, **changes: object) -> in
     Raises:
         LeaseLost: the lease was given to another attempt, or the job is no longer running.
     """
-    mine = (Job.id == lease.job_id, Job.attempt == lease.attempt, Job.state == "running")
-    statement = update(Job).where(*mine).values(last_seq=Job.last_seq + count, **changes).returning(Job.last_seq)
-    last = session.scalar(statement.execution_options(synchronize_session=False))
+    given = {"job_id": lease.job_id, "number": lease.attempt, "count": count}
+    given |= {f"new_{name}": value for name, value in changes.items()}
+    session.flush()
+    last: int | None = session.connection().scalar(_advance(tuple(changes)), given)
     if last is None:
         raise LeaseLost(f"attempt {lease.attempt} no longer holds job {lease.job_id}")
     return last - count + 1

@@ -1,12 +1,25 @@
 """Reading what was recorded: events, metrics (down-sampled in SQL), and both in one order for streams."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.tables import JobEvent, Metric
+
+# Built once, and rows, not objects: for each stream they are asked every second, beside a training.
+_POINTS = (
+    select(Metric.seq, Metric.name, Metric.step, Metric.value)
+    .where(Metric.job_id == bindparam("job_id"), Metric.seq > bindparam("seq"), Metric.seq <= bindparam("until"))
+    .order_by(Metric.seq, Metric.step, Metric.name)
+)
+_EVENTS = (
+    select(*JobEvent.__table__.columns)
+    .where(JobEvent.job_id == bindparam("job_id"), JobEvent.seq > bindparam("seq"), JobEvent.seq <= bindparam("until"))
+    .order_by(JobEvent.seq)
+)
 
 
 @dataclass(frozen=True)
@@ -65,20 +78,18 @@ def _points(
     return [(row.step, row.value) for row in session.execute(chosen)]
 
 
-def written_after(session: Session, job_id: str, seq: int, until: int, limit: int) -> list[Written]:
-    """What was written after ``seq`` and up to ``until``, in order; at most ``limit`` writes, each whole.
+def written_after(connection: Connection, job_id: str, seq: int, until: int) -> list[Written]:
+    """What was written after ``seq`` and up to ``until``, in order; each number is one write, at most.
 
-    ``until`` is a ``last_seq`` that was read before: all up to it is committed, so that two queries see the same.
+    ``until`` is no more than a ``last_seq`` that was read before: all up to it is committed, so that two queries see
+    the same.
     """
-    events = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > seq, JobEvent.seq <= until)
-    found = [Written(event.seq, event, []) for event in session.scalars(events.order_by(JobEvent.seq).limit(limit))]
-    batches = select(Metric.seq).where(Metric.job_id == job_id, Metric.seq > seq, Metric.seq <= until).distinct()
-    numbers = list(session.scalars(batches.order_by(Metric.seq).limit(limit)))
-    if numbers:
-        columns = select(Metric.seq, Metric.name, Metric.step, Metric.value)  # rows: objects cost several times as much
-        rows = columns.where(Metric.job_id == job_id, Metric.seq.between(numbers[0], numbers[-1]))
-        points: dict[int, list[tuple[str, int, float]]] = {number: [] for number in numbers}
-        for number, name, at, value in session.execute(rows.order_by(Metric.seq, Metric.step, Metric.name)):
-            points[number].append((name, at, value))
-        found += [Written(number, None, points[number]) for number in numbers if points[number]]
-    return sorted(found, key=lambda one: one.seq)[:limit]
+    place = {"job_id": job_id, "seq": seq, "until": until}
+    points: dict[int, list[tuple[str, int, float]]] = defaultdict(list)
+    for number, name, step, value in connection.execute(_POINTS, place):
+        points[number].append((name, step, value))
+    found = [Written(number, None, measured) for number, measured in points.items()]
+    if len(found) < until - seq:
+        found += [Written(row.seq, JobEvent(**row._mapping), []) for row in connection.execute(_EVENTS, place)]
+        found.sort(key=lambda one: one.seq)
+    return found

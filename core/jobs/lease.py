@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import fleet
@@ -22,6 +22,18 @@ from core.specs import TrainJob
 from core.tables import Checkpoint, Dataset, Job, JobInput, Metric, Worker
 
 TICKET_AGAIN_AFTER = timedelta(seconds=10)
+_AT = bindparam("at", type_=Job.created_at.type)
+_SENT_BEFORE = bindparam("sent_before", type_=Job.created_at.type)
+_LEFT = select(
+    exists().where(Job.state == "running", Job.lease_expires_at < _AT)
+    | exists().where(
+        Job.state == "queued",
+        or_(Job.not_before.is_(None), Job.not_before <= _AT),
+        or_(Job.ticket_sent_at.is_(None), Job.ticket_sent_at < _SENT_BEFORE),
+    )
+)
+"""Built once: every process asks every two seconds, beside a training."""
+
 _LINE_LOCK = 7_035_002  # any number that only the line uses
 
 
@@ -190,6 +202,12 @@ def renew(session: Session, lease: Lease, lease_seconds: float) -> str | None:
         raise LeaseLost(f"attempt {lease.attempt} no longer holds job {lease.job_id}")
     requested: str | None = row[0]
     return requested
+
+
+def any_left(session: Session) -> bool:
+    """Whether there may be anything for :func:`requeue_expired` or :func:`take_unsent`; they write, this only looks."""
+    at = now(session)
+    return bool(session.scalar(_LEFT, {"at": at, "sent_before": at - TICKET_AGAIN_AFTER}))
 
 
 def requeue_expired(session: Session) -> list[str]:

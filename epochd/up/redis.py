@@ -28,7 +28,10 @@ def executable() -> str:
 
 
 def command(socket_path: Path, folder: Path) -> list[str]:
-    """The command line. An append-only file keeps the queue over restarts."""
+    """The command line. An append-only file keeps the queue over restarts.
+
+    Once a second it looks at itself, not ten times: a training has the cores.
+    """
     return [
         executable(),
         *("--port", "0"),
@@ -38,6 +41,7 @@ def command(socket_path: Path, folder: Path) -> list[str]:
         *("--appendonly", "yes"),
         *("--save", ""),
         *("--daemonize", "no"),
+        *("--hz", "1"),
     ]
 
 

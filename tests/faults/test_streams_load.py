@@ -48,9 +48,9 @@ def test_a_reader_misses_nothing_while_much_is_written(database: Database, worke
     seen: list[int] = []
     while True:
         alive = writer.is_alive()
-        with database.reading() as session:
-            last = session.scalars(select(Job.last_seq).where(Job.id == job_id)).one()
-            news = written_after(session, job_id, seen[-1] if seen else 0, last, 200)
+        with database.looking() as connection:
+            last = connection.scalars(select(Job.last_seq).where(Job.id == job_id)).one()
+            news = written_after(connection, job_id, seen[-1] if seen else 0, last)
         seen += [one.seq for one in news]
         if not alive and not news:
             break
