@@ -18,8 +18,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
-# glibc gives large blocks back to the kernel after every step otherwise: dozens of page faults an image. Huge pages, where
-# the kernel gives them to whoever asks for them (madvise(2)), make a step faster still.
+# glibc gives large blocks back to the kernel after every step otherwise: dozens of page faults an image. Huge pages,
+# where the kernel gives them to whoever asks for them (madvise(2)), make a step faster still.
 # OpenMP's threads spin while they wait; beside other processes on the same cores that slows a training many times over.
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
