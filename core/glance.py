@@ -3,9 +3,6 @@
 import sqlite3
 from contextlib import closing
 
-FILE_IS_LOCKED_SECONDS = 0.0
-"""Never wait: a glance is taken in event loops too, and who cannot tell looks for himself."""
-
 
 class Glance:
     """Marks of a database's content; use each object from one thread at a time.
@@ -27,9 +24,8 @@ class Glance:
             return None
         try:
             if self._connection is None:
-                self._connection = sqlite3.connect(
-                    self._path, timeout=FILE_IS_LOCKED_SECONDS, check_same_thread=False, isolation_level=None
-                )
+                # It never waits for a lock: event loops glance too.
+                self._connection = sqlite3.connect(self._path, timeout=0, check_same_thread=False, isolation_level=None)
             with closing(self._connection.execute("PRAGMA data_version")) as cursor:
                 found: int = cursor.fetchone()[0]
         except sqlite3.Error:  # whoever looks for himself meets the fault, and says so

@@ -190,8 +190,9 @@ def _drain(attempt: Attempt) -> None:
 
 
 def _pass_on(attempt: Attempt) -> None:
-    attempt.recorder.put(*attempt.heard)
-    attempt.heard.clear()
+    if attempt.heard:  # or its thread would wake for nothing
+        attempt.recorder.put(*attempt.heard)
+        attempt.heard.clear()
 
 
 def _hear(attempt: Attempt, timeout: float) -> bool:
