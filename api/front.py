@@ -11,14 +11,15 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from core import log
 
-READY, CLOSED, HANDED = b"R", b"-", b"+"
-"""What a process tells: that it serves, and each connection that has ended; and what comes with a connection."""
+READY, TAKEN, CLOSED, HANDED = b"R", b"+", b"-", b"C"
+"""What a process tells: that it serves, each connection it has taken, and has ended; and what comes with one."""
 BACKLOG = 4096
 STOP_SECONDS = 6.0
 PAUSE_SECONDS = 1.0
@@ -27,12 +28,16 @@ PAUSE_SECONDS = 1.0
 
 @dataclass
 class _Process:
-    """One of them; ``connections`` are those it was handed and has not told the end of."""
+    """One of them; ``connections`` are those it was handed and has not told the end of.
+
+    ``untaken`` are, in order, those among them that it has not taken yet: kept here, should it die before it does.
+    """
 
     index: int
     pid: int
     channel: socket.socket
     connections: int = 0
+    untaken: deque[socket.socket] = field(default_factory=deque)
     ready: bool = False
 
 
@@ -95,7 +100,8 @@ class Front:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
-            for one in (self._listener, self._woken, self._wake, ours, *(each.channel for each in self._processes)):
+            others = [one for each in self._processes for one in (each.channel, *each.untaken)]
+            for one in (self._listener, self._woken, self._wake, ours, *others):
                 one.close()
             self._selector.close()
             _leave_with(lambda: self._serve(index, theirs))
@@ -115,6 +121,8 @@ class Front:
             said = b""
         if said:
             process.connections -= said.count(CLOSED)
+            for _ in range(said.count(TAKEN)):
+                process.untaken.popleft().close()
             if READY in said:
                 process.ready = True
                 self._listen()
@@ -128,6 +136,8 @@ class Front:
             return False
         log.get(__name__).error("api_process_ended", pid=process.pid, status=os.waitstatus_to_exitcode(status))
         self._due.append(time.monotonic() + PAUSE_SECONDS)
+        for connection in process.untaken:
+            self._hand(connection)
         return True
 
     def _listen(self) -> None:
@@ -146,8 +156,7 @@ class Front:
                 log.get(__name__).warning("accept_failed", error=str(error))
                 time.sleep(0.01)
                 return
-            with connection:
-                self._hand(connection)
+            self._hand(connection)
 
     def _hand(self, connection: socket.socket) -> None:
         """To the process with the fewest; one that takes nothing is passed over, and when none does it is closed."""
@@ -157,8 +166,10 @@ class Front:
             except OSError:  # its channel is full, or it is about to be found dead
                 continue
             process.connections += 1
+            process.untaken.append(connection)
             self._processes.append(self._processes.pop(self._processes.index(process)))  # equals take turns
             return
+        connection.close()
 
     def _end(self) -> None:
         """Ask all to stop, end by force who does not, and reap them."""

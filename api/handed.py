@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from api.front import CLOSED, READY
+from api.front import CLOSED, READY, TAKEN
 
 
 class Handed:
@@ -21,14 +21,14 @@ class Handed:
         self._channel, self._given, self._left = channel, given, left
         self._channel.setblocking(False)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._untold = 0
+        self._untold = bytearray()
         self._protocol = _telling(protocol, self._closed)
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
         """Say that we serve."""
         self._loop.add_reader(self._channel, self._take)
-        self._channel.send(READY)
+        self._tell(READY)
 
     def stop(self) -> None:
         """Take no more."""
@@ -43,6 +43,7 @@ class Handed:
             self.stop()
             self._left()
             return
+        self._tell(TAKEN)
         connection = socket.socket(fileno=descriptors[0])
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -58,11 +59,23 @@ class Handed:
             self._closed()
 
     def _closed(self) -> None:
-        self._untold += 1
+        self._tell(CLOSED)
+
+    def _tell(self, what: bytes) -> None:
+        self._untold += what
+        self._send()
+
+    def _send(self) -> None:
         try:
-            self._untold -= self._channel.send(CLOSED * self._untold)
-        except OSError:  # the channel is full: told with the next one; or the front has gone
+            del self._untold[: self._channel.send(self._untold)]
+        except BlockingIOError:  # the channel is full
             pass
+        except OSError:  # the front has gone
+            self._untold.clear()
+        if self._untold:
+            self._loop.add_writer(self._channel, self._send)
+        else:
+            self._loop.remove_writer(self._channel)
 
 
 def _telling(protocol: type[asyncio.Protocol], closed: Callable[[], None]) -> Any:
