@@ -1,4 +1,4 @@
-"""Imported once by the forkserver, so that every child starts with torch in memory: import only, no operation, no CUDA.
+"""Imported once by the forkserver, so that every child starts with torch in memory: no operation of it, no CUDA.
 
 The forkserver dies with the worker's starter thread, and every process that it forks dies with its parent.
 """
@@ -26,7 +26,7 @@ if "multiprocessing.forkserver" in " ".join(sys.orig_argv):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for module in (
         "numpy",
-        "onnx",
+        "onnx.defs",
         "onnxruntime",
         "safetensors.torch",
         "torch._dynamo",  # the first optimizer imports it: a second that no job should wait for
@@ -36,3 +36,4 @@ if "multiprocessing.forkserver" in " ".join(sys.orig_argv):
         "workers.train",
     ):
         importlib.import_module(module)
+    importlib.import_module("onnx").defs.has("Conv")  # ONNX's schemas: 10 ms at the end of every training otherwise
