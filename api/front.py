@@ -60,7 +60,8 @@ class Front:
         self._listener.setblocking(False)
         self._processes: list[_Process] = []
         self._due: list[float] = []  # when those that have died are started again
-        self._listening = self._stopping = False
+        self._unhanded: deque[socket.socket] = deque()  # connections that no process could take; more are not accepted
+        self._listening = self._accepting = self._stopping = False
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = socket.socketpair()
         for one in (self._woken, self._wake):
@@ -81,7 +82,7 @@ class Front:
                 failed = key.data() is False or failed
             for due in [one for one in self._due if one <= time.monotonic()]:
                 self._due.remove(due)
-                self._start()
+                self._start_again()
         self._end()
         return 3 if failed else 0
 
@@ -92,6 +93,13 @@ class Front:
         with contextlib.suppress(BlockingIOError):
             self._woken.recv(4096)
 
+    def _start_again(self) -> None:
+        try:
+            self._start()
+        except OSError as error:  # no memory or no descriptor for it now
+            log.get(__name__).error("api_process_not_started", error=str(error))
+            self._due.append(time.monotonic() + PAUSE_SECONDS)
+
     def _start(self) -> None:
         index = min(set(range(self._count)) - {one.index for one in self._processes})
         ours, theirs = socket.socketpair()
@@ -101,7 +109,7 @@ class Front:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             others = [one for each in self._processes for one in (each.channel, *each.untaken)]
-            for one in (self._listener, self._woken, self._wake, ours, *others):
+            for one in (self._listener, self._woken, self._wake, ours, *others, *self._unhanded):
                 one.close()
             self._selector.close()
             _leave_with(lambda: self._serve(index, theirs))
@@ -123,9 +131,9 @@ class Front:
             process.connections -= said.count(CLOSED)
             for _ in range(said.count(TAKEN)):
                 process.untaken.popleft().close()
-            if READY in said:
-                process.ready = True
-                self._listen()
+            process.ready = process.ready or READY in said
+            if process.ready:
+                self._go_on()
             return True
         self._selector.unregister(process.channel)
         process.channel.close()
@@ -140,14 +148,27 @@ class Front:
             self._hand(connection)
         return True
 
-    def _listen(self) -> None:
+    def _go_on(self) -> None:
+        """Hand out what waits, and accept more as soon as nothing does."""
+        for _ in range(len(self._unhanded)):
+            self._hand(self._unhanded.popleft())
         if not self._listening:
             self._listening = True
             self._listener.listen(BACKLOG)
+        if not self._unhanded and not self._accepting:
+            self._accepting = True
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
+    def _wait(self, connection: socket.socket) -> None:
+        self._unhanded.append(connection)
+        if self._accepting:  # the others wait in the kernel's line
+            self._accepting = False
+            self._selector.unregister(self._listener)
 
     def _accept(self) -> None:
         for _ in range(64):  # then hear what the processes say
+            if not self._accepting:
+                return
             try:
                 connection, _ = self._listener.accept()
             except BlockingIOError:
@@ -159,7 +180,7 @@ class Front:
             self._hand(connection)
 
     def _hand(self, connection: socket.socket) -> None:
-        """To the process with the fewest; one that takes nothing is passed over, and when none does it is closed."""
+        """To the process with the fewest; one that takes nothing is passed over, and when none does it waits."""
         for process in sorted((one for one in self._processes if one.ready), key=lambda one: one.connections):
             try:
                 socket.send_fds(process.channel, [HANDED], [connection.fileno()])
@@ -169,11 +190,13 @@ class Front:
             process.untaken.append(connection)
             self._processes.append(self._processes.pop(self._processes.index(process)))  # equals take turns
             return
-        connection.close()
+        self._wait(connection)
 
     def _end(self) -> None:
         """Ask all to stop, end by force who does not, and reap them."""
         self._listener.close()
+        for connection in (*self._unhanded, *(untaken for one in self._processes for untaken in one.untaken)):
+            connection.close()  # those that were taken are open there
         for one in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one.pid, signal.SIGTERM)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from api.front import CLOSED, READY, TAKEN
+from core import log
 
 
 class Handed:
@@ -39,11 +40,17 @@ class Handed:
             said, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
         except BlockingIOError:
             return
+        except ConnectionResetError:  # the front has gone, and had not read all that we told
+            said = b""
         if not said:
             self.stop()
             self._left()
             return
         self._tell(TAKEN)
+        if not descriptors:  # this process may have no more of them, and the kernel has dropped it
+            log.get(__name__).warning("accept_failed", error="no descriptor is left")
+            self._closed()
+            return
         connection = socket.socket(fileno=descriptors[0])
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -162,7 +162,7 @@ class Tailer:
                 ended = until == last and state in (*ENDED, "deleted")
                 if ended and state != "deleted":
                     data += sse("end", {"status": state})
-                happened = any(one.event is not None for one in written)
+                happened = any(one.event is not None and one.event.type != "log" for one in written)
                 found[job_id, seq] = _News(data, until, ended, until < last, happened)
         return found
 

@@ -29,6 +29,8 @@ WORK = {
     "predict": "prediction",
     "evaluate": "evaluation",
 }
+UNHEARD_BYTES = 16 * 1024
+"""Of metrics: then the supervisor should read them, or the pipe (64 KiB) would be full and the training stand still."""
 
 
 class Control:
@@ -66,9 +68,15 @@ def main(task: dict[str, Any], reports: Connection, bell: Connection, orders: Co
     os.environ["CUDA_VISIBLE_DEVICES"] = task["visible"]  # the job's own GPUs, or none
     tempfile.tempdir = task["scratch"]  # the supervisor removes it, however the attempt ends
 
+    unheard = 0
+
     def report(**message: Any) -> None:
-        reports.send_bytes(json.dumps(message, allow_nan=False).encode())
-        if message["type"] != "metrics":
+        nonlocal unheard
+        data = json.dumps(message, allow_nan=False).encode()
+        reports.send_bytes(data)
+        unheard += len(data)
+        if message["type"] != "metrics" or unheard > UNHEARD_BYTES:
+            unheard = 0
             with contextlib.suppress(BlockingIOError):  # it has rung often enough
                 os.write(bell.fileno(), b"!")
 

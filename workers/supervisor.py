@@ -29,9 +29,11 @@ from workers.runtime import Runtime
 STOP_SECONDS = 6.0
 DRAIN_SECONDS = 1.0
 TICK_SECONDS = 0.2
-METRICS_SECONDS = (0.2, 1.0)
+METRICS_SECONDS = (0.25, 1.0)
 """All that a training says in so long is read and stored at once, since each time takes milliseconds from its cores:
-a twentieth of the time it has run so far, between these."""
+a tenth of the time it has run so far, between these. A child that has said much rings before."""
+FULL_SECONDS = 0.02
+"""Until a recorder is looked at again that had no room for more."""
 MOST_READS = 64
 """Between two looks at whether the child must stop, however much it prints."""
 
@@ -166,9 +168,13 @@ def _watch(runtime: Runtime, attempt: Attempt) -> None:
 def _patience(attempt: Attempt) -> float:
     """How long metrics may wait for each other."""
     assert attempt.under_way_since is not None
+    if attempt.recorder.full:
+        return FULL_SECONDS
     (shortest, longest), now = METRICS_SECONDS, time.monotonic()
-    until = math.inf if attempt.timeout is None else max(0.0, attempt.timeout - now)
-    return min(max(shortest, (now - attempt.under_way_since) / 20), longest, until)
+    patience = min(max(shortest, (now - attempt.under_way_since) / 10), longest)
+    if attempt.killed_for is not None:  # its end wakes us
+        return patience
+    return max(0.0, min(patience, min(attempt.timeout or math.inf, attempt.keeper.deadline) - now))
 
 
 def _wait_for_bell(attempt: Attempt, timeout: float) -> None:

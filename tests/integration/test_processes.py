@@ -125,6 +125,16 @@ def test_processes_share_connections_counts_and_an_early_end(many: Many) -> None
     assert even(loop.run(sixteen()))
 
 
+def test_requests_wait_while_no_process_serves(many: Many) -> None:
+    dead = many.process.children()
+    for one in dead:
+        one.send_signal(signal.SIGKILL)
+    until(lambda: all(map(gone, dead)), "both to be dead")
+    with contextlib.ExitStack() as stack:
+        asked = [stack.enter_context(many.asked()) for _ in range(4)]
+        assert {one.recv(65536)[:12] for one in asked} == {b"HTTP/1.1 200"}
+
+
 def test_an_alias_moves_in_all_processes_without_a_dropped_request(many: Many) -> None:
     for _ in range(2):
         many.player.train("digits")
