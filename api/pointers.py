@@ -56,12 +56,12 @@ def _sentence(one: dict[str, Any], kept: list[str | int]) -> str:
     if not kept and kind in ("missing", "model_attributes_type"):
         return "send a JSON object, with Content-Type: application/json"
     if kind == "missing":
-        return "this is required and missing"
+        return "this is required and missing; add it"
     if kind == "json_invalid":
         return f"the body is not JSON: {one['ctx']['error']} at byte {one['loc'][-1]}"
     if kind == "union_tag_invalid":
         return f"{one['ctx']['discriminator']} must be one of {one['ctx']['expected_tags']}"
     if kind == "union_tag_not_found":
-        return f"{one['ctx']['discriminator']} is required here and missing"
+        return f"{one['ctx']['discriminator']} is required here and missing; add it"
     message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]

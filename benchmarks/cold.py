@@ -8,7 +8,7 @@ import asyncio
 import tempfile
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import psutil
 import torch
 from sqlalchemy import insert
 
+from api.serving.threads import Threads
 from api.serving.versions import Versions
 from api.watch import CatalogWatch
 from core import blobs, ids
@@ -73,8 +74,8 @@ async def measure(database: Database, count: int) -> dict[str, list[float]]:
     watch = CatalogWatch(database)
     watch.look()
     found: dict[str, list[float]] = defaultdict(list)
-    with ThreadPoolExecutor(2) as executor:
-        versions = Versions(database, watch, executor, lambda samples: None)
+    with closing(Threads()) as threads:
+        versions = Versions(database, watch, threads, lambda samples: None)
         for name in ("first answer", "second round"):
             for number in range(1, count + 1):
                 began = time.perf_counter()

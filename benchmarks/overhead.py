@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,12 +100,12 @@ def run_service(client: Client, spec: dict[str, Any]) -> tuple[float, dict[str, 
 
 
 def first_step(client: Client) -> float:
-    """Seconds from the job's acceptance to its first optimiser step, by the database's clock."""
+    """Seconds from before the request that submits a job to its first optimiser step."""
+    began = datetime.now(UTC)
     job = client.submit({**SPEC, "model": None, "hyperparameters": {"steps": 2}})
     client.wait(job["id"])
-    at = {event["type"]: event["created_at"] for event in client.events(job["id"])}
-    done = datetime.fromisoformat(at["first_step"]) - datetime.fromisoformat(at["queued"])
-    return done.total_seconds()
+    at = {event["type"]: datetime.fromisoformat(event["created_at"]) for event in client.events(job["id"])}
+    return (at["first_step"] - began).total_seconds()
 
 
 def main() -> None:

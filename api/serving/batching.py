@@ -3,8 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +18,8 @@ Computed = tuple[NDArray[Any], ...]
 """Of N samples: logits float32 [N, classes], and what else is made of them for all samples together, [N, ...]."""
 Compute = Callable[[NDArray[Any]], Computed]
 """Of raw samples, [N, *shape] or an object array [N] of sequences of several lengths."""
+InThread = Callable[[Compute, NDArray[Any]], Awaitable[Computed]]
+"""The same in a thread."""
 
 
 class _Waiting(NamedTuple):
@@ -44,11 +45,11 @@ class Soon(Protocol):
 class Batcher:
     """The requests of one loaded version; ``compute`` is its graph. For the event loop's thread."""
 
-    def __init__(self, compute: Compute, executor: Executor, observe: Callable[[int], None]) -> None:
-        self._compute, self._executor, self._observe = compute, executor, observe
+    def __init__(self, compute: Compute, in_thread: InThread, observe: Callable[[int], None]) -> None:
+        self._compute, self._in_thread, self._observe = compute, in_thread, observe
         self._waiting: deque[_Waiting] = deque()
         self._soon: deque[Soon] = deque()
-        self._running = False
+        self._running: asyncio.Future[Computed] | None = None  # in a thread; one at a time
         self._planned = False
         self._seconds_a_unit: float | None = None
 
@@ -116,13 +117,13 @@ class Batcher:
         return self._seconds_a_unit is not None and self._seconds_a_unit * units < INLINE_SECONDS
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._planned and not self._running:
+        if not self._planned and self._running is None:
             self._planned = True
             loop.call_soon(self._next, loop)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         self._planned = False
-        while self._waiting and not self._running:
+        while self._waiting and self._running is None:
             batch = self._take()
             if not batch:
                 continue
@@ -137,12 +138,11 @@ class Batcher:
                 else:
                     _answer(batch, computed)
             else:
-                self._running = True
-                future = loop.run_in_executor(self._executor, self._timed, samples)
-                future.add_done_callback(lambda done, batch=batch: self._finished(loop, batch, done))  # type: ignore[misc]
+                self._running = asyncio.ensure_future(self._in_thread(self._timed, samples))
+                self._running.add_done_callback(lambda done, batch=batch: self._finished(loop, batch, done))  # type: ignore[misc]
 
     def _finished(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], done: asyncio.Future[Computed]) -> None:
-        self._running = False
+        self._running = None
         error = done.exception()
         if error is not None:
             _fail(batch, error)

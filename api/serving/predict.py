@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -27,6 +26,7 @@ from api.serving.ledger import Ledger
 from api.serving.patience import Patience, wanted_seconds
 from api.serving.served import Served
 from api.serving.shares import Shares
+from api.serving.threads import Threads
 from api.serving.versions import Loaded, Version, Versions
 from api.serving.writing import Writing, wants_stream
 from api.watch import CatalogWatch
@@ -64,9 +64,9 @@ class Predict:
         max_body_bytes: int,
         most_seconds: float,
     ) -> None:
-        self._executor = ThreadPoolExecutor(2, thread_name_prefix="predict")
+        self._threads = Threads()
         self._writing = Writing()
-        self.versions = Versions(database, watch, self._executor, counters.batch.observe)
+        self.versions = Versions(database, watch, self._threads, counters.batch.observe)
         self.served = Served(counters, ledger)
         self.shares = Shares(max_in_flight)
         self.buffers = Buffers(BODIES * max_body_bytes)
@@ -188,7 +188,7 @@ class Predict:
     def close(self) -> None:
         """End the threads."""
         self._writing.close()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
 
 def _headers(body: bytes) -> list[tuple[bytes, bytes]]:

@@ -1,4 +1,4 @@
-"""Bodies that take long to read are read in threads, of which no version can have all."""
+"""Bodies that take long to read are read in threads, of which no model can have all."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Reading:
-    """The threads of one version: it has a few at a time, so that a flood of large pictures holds up nobody else."""
+    """The threads of one model: it has a few at a time, so that a flood of large pictures holds up nobody else."""
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(AT_ONCE)

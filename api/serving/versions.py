@@ -3,9 +3,10 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import onnxruntime
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from api.errors import AWAY
 from api.serving.batching import Batcher, Computed
 from api.serving.reading import Reading
+from api.serving.threads import Threads
 from api.watch import CatalogWatch
 from core import blobs
 from core.catalog import models
@@ -51,15 +53,17 @@ class Version:
 class Loaded:
     """A version with its ONNX session, and the requests that wait for it."""
 
-    def __init__(self, version: Version, graph: bytes, executor: Executor, observe: Callable[[int], None]) -> None:
+    def __init__(
+        self, version: Version, graph: bytes, threads: Threads, reading: Reading, observe: Callable[[int], None]
+    ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # requests are what runs in parallel
         options.log_severity_level = 3
         self.session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.version = version
         self.size = SESSION_BYTES + round(2.2 * len(graph))
-        self.batcher = Batcher(self.answer, executor, observe)
-        self.reading = Reading()
+        self.batcher = Batcher(self.answer, partial(threads.run, version.model_id), observe)
+        self.reading = reading
 
     def compute(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """Raw samples as ``Preprocessing.from_rows`` gives them -> logits float32 [N, classes]. For any thread."""
@@ -81,9 +85,10 @@ class Versions:
     """Resolves references and keeps what was loaded, least recently used out first. For the event loop's thread."""
 
     def __init__(
-        self, database: Database, watch: CatalogWatch, executor: Executor, observe: Callable[[int], None]
+        self, database: Database, watch: CatalogWatch, threads: Threads, observe: Callable[[int], None]
     ) -> None:
-        self._database, self._watch, self._executor, self._observe = database, watch, executor, observe
+        self._database, self._watch, self._threads, self._observe = database, watch, threads, observe
+        self._readings: WeakValueDictionary[str, Reading] = WeakValueDictionary()  # by model; its versions share one
         self._resolved: dict[tuple[str, str], tuple[int, Version]] = {}
         self._loaded: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
         self._loading: dict[tuple[str, int], asyncio.Task[Loaded]] = {}
@@ -155,7 +160,10 @@ class Versions:
     async def _load(self, version: Version) -> Loaded:
         place = (version.model_id, version.number)
         try:
-            loaded = await asyncio.to_thread(self._read, version)
+            reading = self._readings.get(version.model_id)
+            if reading is None:
+                reading = self._readings[version.model_id] = Reading()
+            loaded = await asyncio.to_thread(self._read, version, reading)
         finally:
             del self._loading[place]
         self._loaded[place] = loaded
@@ -164,6 +172,6 @@ class Versions:
             self._bytes -= self._loaded.popitem(last=False)[1].size
         return loaded
 
-    def _read(self, version: Version) -> Loaded:
+    def _read(self, version: Version, reading: Reading) -> Loaded:
         graph = b"".join(blobs.read(self._database, version.onnx_sha256))
-        return Loaded(version, graph, self._executor, self._observe)
+        return Loaded(version, graph, self._threads, reading, self._observe)

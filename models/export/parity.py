@@ -33,6 +33,25 @@ def verify(content: bytes, network: Network, plan: Plan) -> str | None:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no common base but this one
         return f"ONNX Runtime cannot load the graph: {error}"
+    try:
+        return _difference(session, network, plan)
+    except _NotRun as error:
+        return f"ONNX Runtime cannot run the graph: {error}"
+
+
+class _NotRun(Exception):
+    """ONNX Runtime loaded the graph and failed to run it."""
+
+
+def _run(session: Any, outputs: list[str], feed: dict[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
+    try:
+        found: list[NDArray[np.float32]] = session.run(outputs, feed)
+    except Exception as error:  # as above
+        raise _NotRun(error) from error
+    return found
+
+
+def _difference(session: Any, network: Network, plan: Plan) -> str | None:
     generator = np.random.default_rng(0)
     device = next(network.parameters()).device
     for batch in _BATCHES:
@@ -42,7 +61,7 @@ def verify(content: bytes, network: Network, plan: Plan) -> str | None:
             feed = _sample(plan, batch, generator)
             inputs, *lengths = (torch.from_numpy(value).to(device) for value in feed.values())
             wanted = predict(network, inputs, None, *lengths).cpu().numpy()
-            (logits,) = session.run(["logits"], feed)
+            (logits,) = _run(session, ["logits"], feed)
         worst = float(np.abs(logits - wanted).max())
         # written so that NaN fails too
         if not worst <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
@@ -63,7 +82,7 @@ def _carried(
     parts = []
     for part in np.split(ids, _CARRIED[:-1], axis=1):
         feed = {"input": part, **dict(zip(names, states, strict=True))}
-        logits, *states = session.run(["logits", *(f"next_{name}" for name in names)], feed)
+        logits, *states = _run(session, ["logits", *(f"next_{name}" for name in names)], feed)
         parts.append(logits)
     was_training = network.training
     network.eval()

@@ -200,8 +200,9 @@ def test_a_model_leaves_room_for_the_others(api: Any, slow: Slow, monkeypatch: p
 
 
 def test_large_pictures_of_one_model_hold_up_no_other(api: Any, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is read in threads at length for one model, there are threads left for others."""
-    api.player.train("pictured")
+    """Whatever is read in threads at length for one model, its versions together, there are threads left for others."""
+    for _ in range(3):
+        api.player.train("pictured")
     at_work, go_on, lock = [0, 0], threading.Event(), threading.Lock()
     real = bodies.read
 
@@ -222,11 +223,13 @@ def test_large_pictures_of_one_model_hold_up_no_other(api: Any, slow: Slow, monk
         Image.new("RGB", (8, 8)).save(file, kind)
         files[kind] = file.getvalue()
     webp: dict[str, Any] = {"content": files["webp"], "headers": {"Content-Type": "image/webp"}}
-    url = f"{api.url}/v1/models/pictured:predict"
+    urls = [f"{api.url}/v1/models/pictured:{version}:predict" for version in (1, 2, 3)]
     answers: list[int] = []
     asking = [
-        threading.Thread(target=lambda: answers.append(httpx.post(url, timeout=PATIENCE, **webp).status_code))
-        for _ in range(24)
+        threading.Thread(
+            target=lambda url: answers.append(httpx.post(url, timeout=PATIENCE, **webp).status_code), args=(url,)
+        )
+        for url in urls * 8
     ]
     for one in asking:
         one.start()

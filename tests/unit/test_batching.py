@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import loop
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from api.serving import batching
 from api.serving.batching import Batcher, Computed
+from api.serving.threads import Threads
 
 
 @dataclass
@@ -33,8 +35,8 @@ def asked(compute: Callable[[NDArray[Any]], Computed], turns: list[list[Question
     runs: list[int] = []
 
     async def ask() -> None:
-        with ThreadPoolExecutor(1) as executor:
-            batcher = Batcher(compute, executor, runs.append)
+        with closing(Threads()) as threads:
+            batcher = Batcher(compute, partial(threads.run, "m"), runs.append)
             assert not batcher.is_quick(np.zeros((1, 1)))  # who knows
             await batcher.run(np.zeros((1, 1)))
             assert batcher.is_quick(np.zeros((1, 1)))
@@ -100,8 +102,8 @@ def test_an_interruption_is_no_reason_to_leave_the_event_loop(monkeypatch: pytes
         return (samples,)
 
     async def ask() -> None:
-        with ThreadPoolExecutor(1) as executor:
-            batcher = Batcher(interrupted, executor, lambda count: None)
+        with closing(Threads()) as threads:
+            batcher = Batcher(interrupted, partial(threads.run, "m"), lambda count: None)
             await batcher.run(np.zeros((1, 1)))
             await batcher.run(np.ones((1, 1)))
             assert batcher.is_quick(np.zeros((1, 1)))

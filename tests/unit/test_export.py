@@ -113,6 +113,12 @@ def test_a_network_too_large_for_one_file_is_refused_in_a_sentence() -> None:
         export(plan, {})
 
 
+def test_the_gate_notices_a_graph_that_does_not_run() -> None:
+    plan, network = network_of(CNNS[0])
+    other = make(TrainSpec.model_validate({"network": CNNS[0]}), Sample("image", (20, 20, 3), 5))
+    assert "cannot run" in (verify(export(other, build(other).state_dict()), network, plan) or "")
+
+
 def test_the_gate_notices_a_broken_file_and_nan() -> None:
     plan, network = network_of(RNNS[0])
     content = export(plan, network.state_dict())

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from api.serving import bodies
+from api.serving.reading import Reading
+from api.serving.threads import Threads
 from api.serving.versions import Loaded, Version
 from core.encode import Preprocessing
 from core.encode.text import Tokens
@@ -167,12 +170,12 @@ def test_unknown_and_padding_begin_as_nothing() -> None:
     assert network[0].get_parameter("weight")[2:].all()
 
 
-def loaded(end: Finished, executor: ThreadPoolExecutor, seen: list[int]) -> Loaded:
+def loaded(end: Finished, threads: Threads, seen: list[int]) -> Loaded:
     """The version as a prediction server holds it."""
     graph = export(end.plan, end.best.weights)
     assert verify(graph, network_of(end), end.plan) is None
     stored = Preprocessing.from_dict(json.loads(json.dumps(end.preprocessing.as_dict())))
-    return Loaded(Version("words", "m", 1, "0" * 64, stored, ["+", "-"]), graph, executor, seen.append)
+    return Loaded(Version("words", "m", 1, "0" * 64, stored, ["+", "-"]), graph, threads, Reading(), seen.append)
 
 
 def test_predictions_are_those_of_the_trained_network_whoever_shares_the_batch(
@@ -189,8 +192,8 @@ def test_predictions_are_those_of_the_trained_network_whoever_shares_the_batch(
         return [logits for logits, _ in found]
 
     # in a thread of its own, since the browser tests leave a running event loop in the main one
-    with ThreadPoolExecutor(1) as executor, ThreadPoolExecutor(1) as elsewhere:
-        server = loaded(trained, executor, batches)
+    with closing(Threads()) as threads, ThreadPoolExecutor(1) as elsewhere:
+        server = loaded(trained, threads, batches)
         together, *alone = elsewhere.submit(asyncio.run, ask(server)).result()
         again, *_ = elsewhere.submit(asyncio.run, ask(server)).result()
     for found in (together, np.concatenate(alone), again):

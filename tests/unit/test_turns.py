@@ -1,11 +1,15 @@
 """Who waits is served in turn, model after model; whoever goes away is passed over."""
 
 import asyncio
+import threading
+from contextlib import closing
 
 import loop
 import pytest
+from stack import PATIENCE
 
 from api.serving.shares import Shares
+from api.serving.threads import Threads
 from api.serving.turns import Turns
 from core.errors import Overloaded
 
@@ -67,3 +71,29 @@ def test_no_model_takes_all_places() -> None:
     with shares.of("a"):
         pass
     assert Shares(1).most == 1
+
+
+def test_runs_in_threads_take_turns_too() -> None:
+    order, go_on = list[str](), threading.Semaphore(0)
+
+    def work(name: str) -> None:
+        order.append(name)
+        assert go_on.acquire(timeout=PATIENCE)
+
+    async def until_begun(count: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while len(order) < count:
+                await asyncio.sleep(0.001)
+
+    async def ask() -> None:
+        with closing(Threads()) as threads:
+            names = ["a0", "a1", "a2", "a3", "b0"]
+            asking = [asyncio.create_task(threads.run(name[0], work, name)) for name in names]
+            for begun in range(2, 6):
+                await until_begun(begun)
+                go_on.release()
+            go_on.release()
+            await asyncio.gather(*asking)
+
+    loop.run(ask())
+    assert sorted(order[:2]) == ["a0", "a1"] and order[2:] == ["a2", "b0", "a3"]
