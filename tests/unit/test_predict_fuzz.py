@@ -1,4 +1,4 @@
-"""Bodies of predictions that nobody in their right mind would send: a sentence, and bounded memory."""
+"""Bodies and tensors that nobody in their right mind would send for predictions: a sentence, and bounded memory."""
 
 import io
 import json
@@ -11,8 +11,11 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from PIL import Image
 
+from api.protocol import samples as tensors
+from api.protocol.tensors import BYTES, NUMBERS, Tensor, from_bytes
 from api.serving import bodies
 from api.serving.numbers import CSV, RAW
 from core.encode import Preprocessing
@@ -130,6 +133,100 @@ VALUES = st.recursive(
 @given(VALUES, st.booleans(), st.sampled_from(sorted(MODELS)))
 def test_any_json(value: Any, wrapped: bool, name: str) -> None:
     answered("application/json", json.dumps({"inputs": value} if wrapped else value).encode(), name)
+
+
+ITEMS = sorted({one for kind in ("text/plain", *bodies.IMAGES, *bodies.AUDIO) for one in WHOLE[kind]})
+
+
+def tensor(name: str, datatype: str, shape: tuple[int, ...], items: Any) -> Tensor:
+    """As a request's bytes become one: over a buffer that nobody may write to."""
+    if datatype == BYTES:
+        data = b"".join(len(one).to_bytes(4, "little") + one for one in items)
+    else:
+        data = np.asarray(items).astype(NUMBERS[datatype]).tobytes()
+    return from_bytes(name, datatype, shape, memoryview(data))
+
+
+def fed(inputs: dict[str, Tensor], name: str) -> Any:
+    """The samples, finite and of a kind that a graph can be fed, or nothing for tensors that were refused."""
+    model = MODELS[name]
+    try:
+        samples = tensors.read(inputs, model)
+    except Invalid as refused:
+        assert 10 < len(refused.message) < 1000 and "\0" not in refused.message
+        return None
+    assert len(samples) == len(inputs["input"].values)
+    if "lengths" in inputs:
+        assert [len(one) for one in samples] == inputs["lengths"].values.tolist()
+    if model.tokens is None:
+        assert all(np.isfinite(one).all() for one in samples)
+    given = model.feed(samples)["input"]
+    assert len(given) == len(samples) and np.isfinite(given).all()
+    return samples
+
+
+def whole(name: str) -> list[dict[str, Tensor]]:
+    """Tensors that a model reads: of numbers, those of several lengths with and without their ends, and of files."""
+    model = MODELS[name]
+    if model.tokens is not None:
+        return [{"input": tensor("input", BYTES, (2, 1), [b"a text", b""])}]
+    shape = (3, *model.shape)
+    numbers = {kind: {"input": tensor("input", kind, shape, np.ones(shape))} for kind in NUMBERS}
+    found = list(numbers.values())
+    if tensors.takes_lengths(model):
+        found += [{**one, "lengths": tensor("lengths", "INT64", (3,), [1, 5, 6])} for one in found]
+    if model.kind == "image":
+        found.append({"input": tensor("input", BYTES, (1,), WHOLE["image/png"])})
+    if model.kind == "audio":
+        found.append({"input": tensor("input", BYTES, (2,), [*WHOLE["audio/wav"], *WHOLE["audio/flac"]])})
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_whole_tensors_are_read(name: str) -> None:
+    assert all(fed(inputs, name) is not None for inputs in whole(name))
+
+
+NEAR = (0, 1, 100, 255, 32_767, 3e38, -3e38)
+"""What many a model reads, and numbers whose differences are too large."""
+
+
+@st.composite
+def any_tensors(draw: st.DrawFn, name: str) -> dict[str, Tensor]:
+    """Of any kind and shape, often the model's own or almost, of items that it may read; with lengths that may lie."""
+    model = MODELS[name]
+    own = st.sampled_from([model.shape, model.shape, model.shape[:-1], (1,)])
+    shape = draw(
+        st.tuples(st.integers(1, 3), own).map(lambda pair: (pair[0], *pair[1]))
+        if draw(st.sampled_from([True, True, False]))
+        else arrays.array_shapes(min_dims=1, max_dims=5, min_side=0, max_side=6)
+    )
+    files = [BYTES] * 5 if model.kind in ("image", "audio") else [BYTES]
+    datatype = BYTES if model.tokens is not None else draw(st.sampled_from([*files, "FP32", "FP64", *NUMBERS]))
+    if datatype == BYTES:
+        shape = draw(st.sampled_from([shape[:1], shape[:1], (shape[0], 1), (shape[0], 2)]))
+        count = math.prod(shape)
+        items = st.sampled_from(ITEMS) | st.binary(max_size=20) | st.text(max_size=20).map(str.encode)
+        given = tensor("input", BYTES, shape, draw(st.lists(items, min_size=count, max_size=count)))
+    else:
+        kind = np.dtype(NUMBERS[datatype])
+        most = 1 if datatype == "BOOL" else float((np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)).max)
+        near = st.sampled_from([one for one in NEAR if abs(one) <= most]).map(kind.type)
+        elements = near if datatype == "BOOL" else near | arrays.from_dtype(kind)
+        values = draw(arrays.arrays(kind, shape, elements=elements, fill=near))
+        given = from_bytes("input", datatype, shape, memoryview(values.tobytes()))
+    if draw(st.integers(0, 9)) not in ((1, 2, 3) if tensors.takes_lengths(model) else (1,)):
+        return {"input": given}
+    ends = draw(st.lists(st.integers(-1 if draw(st.booleans()) else 1, 6), min_size=shape[0], max_size=shape[0] + 1))
+    kind = draw(st.sampled_from(["INT64", "INT8", "UINT64", "FP32"]))
+    return {"input": given, "lengths": tensor("lengths", kind, (len(ends),), ends)}
+
+
+@settings(max_examples=100)
+@pytest.mark.parametrize("name", MODELS)
+@given(st.data())
+def test_any_tensors(name: str, data: Any) -> None:
+    fed(data.draw(any_tensors(name)), name)
 
 
 COUNT = 2_000_000
