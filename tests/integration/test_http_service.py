@@ -126,6 +126,16 @@ def test_pages_work_offline_under_a_strict_policy(api: Any, tmp_path: Path) -> N
     assert [route.path for route in pages.routes(tmp_path)][2:] == ["/assets/app-1.js", "/"]
 
 
+def test_nothing_changes_a_version_of_a_model(api: Any) -> None:
+    """What was served can be named later: the document offers no way, and there is none beside it."""
+    paths = api.http.get("/openapi.json").json()["paths"]
+    versions = {path: item for path, item in paths.items() if re.match(r"/v1/models/\{[^/]*/versions/\{", path)}
+    assert "get" in versions["/v1/models/{name}/versions/{version}"]
+    assert [(path, way) for path, item in versions.items() for way in item if way in ("put", "patch", "delete")] == []
+    for method in ("PUT", "PATCH", "DELETE"):
+        assert api.http.request(method, "/v1/models/m/versions/1", json={}).status_code == 405
+
+
 def test_prometheus_reads_the_state_of_the_system(api: Any) -> None:
     api.player.beat()
     before = sample(api, 'epochd_jobs{state="queued"}')
