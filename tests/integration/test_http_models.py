@@ -135,6 +135,13 @@ def test_one_sample_many_ways(api: Any, model: tuple[str, Any]) -> None:
         Image.fromarray(raw[0, :, :, 0]).save(file, kind)
         answer = api.http.post(url, content=file.getvalue(), headers={"Content-Type": f"image/{kind}"})
         assert answer.json()["predictions"] == expected
+    file = io.BytesIO()
+    Image.fromarray(raw[0, :, :, 0]).save(file, "jpeg")
+    with Image.open(file) as decoded:
+        lossy = np.asarray(decoded).tolist()
+    assert lossy != rows  # or this would be one more picture of the same pixels
+    answer = api.http.post(url, content=file.getvalue(), headers={"Content-Type": "image/jpeg"})
+    assert answer.json()["predictions"] == api.http.post(url, json={"inputs": [lossy]}).json()["predictions"]
     (top,) = api.http.post(f"{url}?top=3", json={"inputs": [rows]}).json()["predictions"]
     best = sorted(expected[0]["probabilities"].items(), key=lambda pair: -pair[1])[:3]
     assert list(top["probabilities"].items()) == best
