@@ -2,6 +2,7 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -218,16 +219,24 @@ def test_an_alias_moves_only_for_who_has_seen_it_and_goes_back_in_one_call(api: 
         return api.http.put(url, json={"version": version, "reason": f"to {version}"}, headers=headers)
 
     assert serves() == 2
+    secret = api.http.post("/v1/keys", json={"name": "a colleague"}).json()["secret"]
+    colleague = {"Authorization": f"Bearer {secret}"}
+    times = [datetime.now(UTC)]
     assert put(9).status_code == 422 and put(1, **{"If-Match": '"r1"'}).status_code == 412
     made = put(1)
     assert (made.status_code, made.json()["version"], serves()) == (201, 1, 1)
     assert put(2).status_code == 428
     tag = api.http.get(url).headers["ETag"]
     assert tag == made.headers["ETag"]  # predictions, which are counted, have not changed it
-    moved = put(2, **{"If-Match": tag})
+    times.append(datetime.now(UTC))
+    moved = put(2, **{"If-Match": tag}, **colleague)
+    times.append(datetime.now(UTC))
     assert (moved.status_code, serves()) == (200, 2)
     assert put(1, **{"If-Match": tag}).status_code == 412
-    once = {"Idempotency-Key": name}  # whoever lost the first answer asks again, and does not go forward with it
+    once = {
+        "Idempotency-Key": name,
+        **colleague,
+    }  # whoever lost the first answer asks again, and does not go forward with it
     api.http.post(f"{url}/rollback", json={"reason": "worse"}, headers=once)
     back = api.http.post(f"{url}/rollback", json={"reason": "worse"}, headers=once)
     other = api.http.post(f"{url}/rollback", json={"reason": "better"}, headers=once)
@@ -236,16 +245,17 @@ def test_an_alias_moves_only_for_who_has_seen_it_and_goes_back_in_one_call(api: 
     assert api.http.get(f"/v1/models/{name}").json()["serves"] == 1
 
     history = api.http.get(f"{url}/history").json()["data"]
-    assert [(move["from"], move["to"], move["reason"]) for move in history] == [
-        (2, 1, "worse"),
-        (1, 2, "to 2"),
-        (None, 1, "to 1"),
+    assert [(move["from"], move["to"], move["reason"], move["by"]) for move in history] == [
+        (2, 1, "worse", "a colleague"),
+        (1, 2, "to 2", "a colleague"),
+        (None, 1, "to 1", "local"),
     ]
-    assert {move["by"] for move in history} == {"local"}
+    third, second, first = [datetime.fromisoformat(move["at"]) for move in history]
+    assert times[0] <= first <= times[1] <= second <= times[2] <= third <= datetime.now(UTC)
     assert api.http.delete(url).status_code == 428
     assert api.http.delete(url, headers={"If-Match": back.headers["ETag"]}).status_code == 204
     assert (api.http.get(url).status_code, serves()) == (404, 2)
-    assert len(api.http.get(f"{url}/history").json()["data"]) == 4
+    assert [move["to"] for move in api.http.get(f"{url}/history").json()["data"]] == [None, 1, 2, 1]
     again = put(1)
     assert again.status_code == 201 and again.headers["ETag"] not in (made.headers["ETag"], moved.headers["ETag"])
 
