@@ -2,8 +2,10 @@
 
 import csv
 import io
+import time
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 from stack import Stack
@@ -81,6 +83,32 @@ def test_who_does_not_wait_is_given_a_job(service: Stack, digit: list[list[int]]
     assert job["id"] in [one["id"] for one in listed]
     assert service.http.post(f"/v1/jobs/{job['id']}/pause").status_code == 409
     assert service.http.delete(f"/v1/jobs/{job['id']}").status_code == 204
+
+
+def test_who_waits_for_less_than_it_takes_is_given_the_job(service: Stack, digit: list[list[int]]) -> None:
+    once = {"Idempotency-Key": ids.new("key")}
+
+    def ask(prefer: str) -> Any:
+        query, headers = {"method": "integrated_gradients"}, {"Prefer": prefer, **once}
+        return service.http.post("/v1/models/digits:explain", json={"inputs": [digit]}, params=query, headers=headers)
+
+    worker = psutil.Process(service.started[-1].pid)
+    worker.suspend()  # it is online, and takes as little as one whose place for short jobs is taken
+    try:
+        began = time.monotonic()
+        answer = ask("wait=1")
+        waited = time.monotonic() - began
+    finally:
+        worker.resume()
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=1")
+    assert waited >= 1
+    job = answer.json()
+    assert answer.headers["Location"] == f"/v1/jobs/{job['id']}"
+    assert (job["kind"], job["status"], job["result"]) == ("explain", "queued", None)
+    ended = service.ended(job["id"])
+    assert (ended["status"], ended["result"]["method"]) == ("succeeded", "integrated_gradients")
+    again = ask("wait=60")
+    assert (again.status_code, again.json()) == (200, ended["result"])
 
 
 def test_an_idempotency_key_makes_one_explanation(service: Stack, digit: list[list[int]]) -> None:
