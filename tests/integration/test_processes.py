@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ import psutil
 import pytest
 from player import Player
 from stack import PATIENCE, free_port, gone, until
+
+SOON = 1.0
+"""Seconds after the answer to a move of an alias, from which on every process must answer with the new version."""
 
 
 @dataclass
@@ -143,17 +148,19 @@ def test_an_alias_moves_in_all_processes_without_a_dropped_request(many: Many) -
         http.put(json={"version": 1}, **alias).raise_for_status()
         sample = http.get("/v1/datasets/digits/samples?limit=1").json()["data"][0]["values"]
 
-    async def load() -> tuple[list[int], list[int]]:
-        """The versions that answered before the alias was moved, and after that until each asker hears the new one."""
-        before, found = list[int](), list[int]()
+    async def load() -> tuple[list[int], list[int], list[int]]:
+        """The versions that answered before the alias was moved, then what was asked soon after that, and later."""
+        before, found, late = list[int](), list[int](), list[int]()
+        moved = math.inf
 
         async def ask(http: httpx.AsyncClient) -> None:
-            heard = 0
-            while heard < 20:
+            asked_late = 0
+            while asked_late < 20:  # by all at once, so that each process is asked
+                is_late = time.monotonic() > moved + SOON
                 answer = await http.post("/v1/models/digits:predict", json={"inputs": [sample]})
                 assert answer.status_code == 200, answer.text
-                found.append(answer.json()["model_version"])
-                heard = heard + 1 if found[-1] == 2 else 0
+                (late if is_late else found).append(answer.json()["model_version"])
+                asked_late += is_late
 
         async with httpx.AsyncClient(base_url=many.url, timeout=PATIENCE) as http, asyncio.timeout(PATIENCE):
             asking = [asyncio.create_task(ask(http)) for _ in range(8)]
@@ -162,12 +169,14 @@ def test_an_alias_moves_in_all_processes_without_a_dropped_request(many: Many) -
             etag = (await http.get(**alias)).headers["ETag"]
             before, found = found, []
             (await http.put(json={"version": 2}, headers={"If-Match": etag}, **alias)).raise_for_status()
+            moved = time.monotonic()
             await asyncio.gather(*asking)
-        return before, found
+            assert all(many.connections())  # and so both were asked
+        return before, found, late
 
-    before, after = loop.run(load())
-    assert set(before) == {1}
-    served = Counter(before + after)
+    before, meanwhile, late = loop.run(load())
+    assert (set(before), set(late)) == ({1}, {2})
+    served = Counter(before + meanwhile + late)
     with httpx.Client(base_url=many.url, timeout=PATIENCE) as http:
         counted = {one["version"]: one for one in http.get("/v1/models/digits").json()["served"]}
     assert {version: one["requests"] for version, one in counted.items()} == served
