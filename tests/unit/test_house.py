@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.metadata
-import json
 import os
 import re
 import shutil
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -101,25 +101,40 @@ def test_pip_is_given_its_options_wherever_it_installs() -> None:
     assert images == ["${PIP_ARGS}"] * 2
 
 
-def test_wheel_holds_the_packages_the_examples_and_no_dashboard_sources(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files in the wheel, by name."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        metadata = archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
-    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_wheel_holds_the_packages_the_examples_and_no_dashboard_sources(wheel: dict[str, bytes]) -> None:
+    metadata = wheel[next(name for name in wheel if name.endswith("/METADATA"))].decode()
+    tops = {name.split("/")[0] for name in wheel if ".dist-info/" not in name}
     assert tops == set(PACKAGES)
     assert "Classifier: Private :: Do Not Upload" in metadata
-    assert "epochd/py.typed" in names
-    assert {f"epochd/{name}" for name in tracked() if name.startswith("examples/")} <= set(names)
-    dashboard = [name for name in names if name.startswith("api/dashboard/")]
+    assert "epochd/py.typed" in wheel
+    assert {f"epochd/{name}" for name in tracked() if name.startswith("examples/")} <= set(wheel)
+    dashboard = [name for name in wheel if name.startswith("api/dashboard/")]
     assert [name for name in dashboard if not name.startswith(("api/dashboard/dist/", "api/dashboard/__init__"))] == []
-    if (ROOT / "api/dashboard/dist").is_dir():
-        assert "api/dashboard/dist/index.html" in names
 
 
-def test_compose_file_is_valid_and_publishes_only_the_api(tmp_path: Path) -> None:
+def test_wheel_holds_the_whole_built_dashboard(wheel: dict[str, bytes]) -> None:
+    """index.html names the files beside it: a dashboard without one of them, or with an old one, shows nothing."""
+    dist = ROOT / "api/dashboard/dist"
+    if not (dist / "index.html").is_file():
+        pytest.skip("needs the built dashboard: make dashboard")
+    built = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in dist.rglob("*") if path.is_file()}
+    assert {name: data for name, data in wheel.items() if name.startswith("api/dashboard/dist/")} == built
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> dict[str, Any]:
+    """The services of the compose file, as compose itself understands it."""
     command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
     if not shutil.which(command[0]):
         pytest.skip("needs docker-compose")
@@ -131,12 +146,38 @@ def test_compose_file_is_valid_and_publishes_only_the_api(tmp_path: Path) -> Non
     env = {**os.environ, "PIP_ARGS": "--pre"}
     shown = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stderr
-    services = yaml.safe_load(shown.stdout)["services"]
-    built = {name: one["build"]["args"] for name, one in services.items() if "build" in one}
-    assert built == {name: {"PIP_ARGS": "--pre"} for name in ("migrate", "api", "worker", "worker-gpu")}
+    found: dict[str, Any] = yaml.safe_load(shown.stdout)["services"]
+    return found
+
+
+def test_compose_file_is_valid_and_publishes_only_the_api(services: dict[str, Any]) -> None:
     assert set(services) == {"postgres", "redis", "migrate", "api", "worker", "worker-gpu"}
     published = {name: service["ports"] for name, service in services.items() if service.get("ports")}
     assert set(published) == {"api"}
-    assert "127.0.0.1" in json.dumps(published)
+    # Without an address Docker publishes to the whole network. Older versions of compose show a port as a string.
+    ports = [port["host_ip"] if isinstance(port, dict) else port for port in published["api"]]
+    assert [port for port in ports if port.split(":")[0] != "127.0.0.1"] == []
+    # The worker without a GPU must start where there is none, the other only when it is asked for.
+    assert services["worker-gpu"]["profiles"] == ["gpu"]
+    assert [name for name, service in services.items() if "profiles" in service] == ["worker-gpu"]
     (device,) = services["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"]
-    assert device["driver"] == "nvidia"
+    assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+    assert [name for name, service in services.items() if "deploy" in service] == ["worker-gpu"]
+
+
+def test_compose_builds_stages_that_the_dockerfile_has(services: dict[str, Any]) -> None:
+    built = {name: one["build"] for name, one in services.items() if "build" in one}
+    assert {name: build["args"] for name, build in built.items()} == {
+        name: {"PIP_ARGS": "--pre"} for name in ("migrate", "api", "worker", "worker-gpu")
+    }
+    stages = re.findall(r"^FROM \S+ AS (\S+)", (ROOT / "Dockerfile").read_text(), re.M)
+    assert {build["target"] for build in built.values()} <= set(stages)
+
+
+def test_compose_gives_the_first_key_to_the_migration_alone(services: dict[str, Any]) -> None:
+    """It stores the key's hash; what listens or trains has no use for an administrator's key."""
+    settings = {name: service.get("environment", {}) for name, service in services.items()}
+    named = {name: values.get("EPOCHD_BOOTSTRAP_KEY_FILE") for name, values in settings.items()}
+    given = {name: {secret["source"] for secret in service.get("secrets", [])} for name, service in services.items()}
+    assert {name: file for name, file in named.items() if file} == {"migrate": "/run/secrets/first_api_key"}
+    assert [name for name, secrets in given.items() if "first_api_key" in secrets] == ["migrate"]
