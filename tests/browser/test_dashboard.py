@@ -43,15 +43,17 @@ def digits(system: Any) -> str:
     return "digits"
 
 
-def points(page: Page) -> int:
-    """How many points the curve of the training loss holds."""
-    return int(page.locator(".chart").first.get_attribute("data-points") or 0)
+def chart(page: Page, title: str) -> Locator:
+    return page.locator(".chart").filter(has=page.get_by_role("heading", name=title, exact=True))
 
 
-def grown(page: Page, beyond: int) -> None:
+def points(page: Page, title: str = "Loss") -> int:
+    return int(chart(page, title).get_attribute("data-points") or 0)  # of the training curve
+
+
+def grown(page: Page, beyond: int, title: str = "Loss") -> None:
     """Wait for more points than that; Playwright's own wait_for_function is against the page's policy."""
-    page.locator(".chart").first.wait_for()
-    until(lambda: points(page) > beyond, f"more than {beyond} points")
+    until(lambda: points(page, title) > beyond, f"more than {beyond} points")
 
 
 def row(page: Page, job_id: str) -> Locator:
@@ -86,13 +88,11 @@ def test_a_waiting_job_shows_its_place_in_line(visit: Any, endless: str, system:
     expect(row(page, waiting[1])).to_contain_text("cancelled")
 
 
-def test_a_curve_grows_while_training_and_cancel_ends_it_with_every_point_once(
-    visit: Any, endless: str, system: Any
-) -> None:
+def test_curves_grow_in_training_and_cancel_leaves_every_point_once(visit: Any, endless: str, system: Any) -> None:
     page = visit.to(f"jobs/{endless}")
-    grown(page, 2)
+    for title in ("Loss", "Accuracy"):
+        grown(page, points(page, title) + 5, title)
     before = points(page)
-    grown(page, before + 5)
     expect(page.get_by_role("img", name=re.compile(r"^Loss: train [\d.e-]+ at step \d+"))).to_be_visible()
     expect(page.locator("[data-state=live]")).to_be_visible()
     page.reload()  # history, then the stream from where it ended
@@ -102,10 +102,10 @@ def test_a_curve_grows_while_training_and_cancel_ends_it_with_every_point_once(
     expect(page.locator(".under .status")).to_have_text("cancelled")
     expect(page.locator(".live")).to_have_text("complete")
     expect(page.get_by_role("region", name="What happened")).to_contain_text(re.compile("cancel", re.I))
-    stored = system.metrics(endless)["train_loss"]
-    chart = page.locator(".chart").first
-    expect(chart).to_have_attribute("data-points", str(len(stored)))
-    expect(chart).to_have_attribute("data-last", str(stored[-1][0]))
+    for title, metric in (("Loss", "train_loss"), ("Accuracy", "train_accuracy")):
+        stored = system.metrics(endless)[metric]
+        expect(chart(page, title)).to_have_attribute("data-points", str(len(stored)))
+        expect(chart(page, title)).to_have_attribute("data-last", str(stored[-1][0]))
     expect(page.get_by_role("link", name="Train again")).to_be_visible()
 
 
