@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -224,24 +225,15 @@ def test_large_pictures_of_one_model_hold_up_no_other(api: Any, slow: Slow, monk
         files[kind] = file.getvalue()
     webp: dict[str, Any] = {"content": files["webp"], "headers": {"Content-Type": "image/webp"}}
     urls = [f"{api.url}/v1/models/pictured:{version}:predict" for version in (1, 2, 3)]
-    answers: list[int] = []
-    asking = [
-        threading.Thread(
-            target=lambda url: answers.append(httpx.post(url, timeout=PATIENCE, **webp).status_code), args=(url,)
-        )
-        for url in urls * 8
-    ]
-    for one in asking:
-        one.start()
-    until(lambda: in_flight(api) == 24 and at_work[0] == 2, "all to be at work")
-    slow.go_on.set()
-    png: dict[str, Any] = {"content": files["png"], "headers": {"Content-Type": "image/png"}}
-    assert api.http.post(slow.url, **png).status_code == 200
-    assert at_work == [2, 2]
-    go_on.set()
-    for one in asking:
-        one.join()
-    assert answers == [200] * 24
+    with ThreadPoolExecutor(24) as asking:
+        asked = [asking.submit(httpx.post, url, timeout=PATIENCE, **webp) for url in urls * 8]
+        until(lambda: in_flight(api) == 24 and at_work[0] == 2, "all to be at work")
+        slow.go_on.set()
+        png: dict[str, Any] = {"content": files["png"], "headers": {"Content-Type": "image/png"}}
+        assert api.http.post(slow.url, **png).status_code == 200
+        assert at_work == [2, 2]
+        go_on.set()
+    assert [one.result().status_code for one in asked] == [200] * 24
 
 
 def test_bodies_fill_no_more_memory_than_there_is(api: Any, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
