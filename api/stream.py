@@ -1,5 +1,7 @@
 """Live streams of jobs. One task per process reads what is new, in short sessions in a thread, and hands it out.
 
+It looks once something was committed (:class:`core.glance.Glance`), or ten times a second where nothing tells it.
+
 A stream holds no session and no thread. Each has a bounded queue and its own place in the job's history: while its
 queue is full nothing is read for it, and a client that takes nothing for ten seconds is cut off (it resumes by
 Last-Event-ID).
@@ -20,12 +22,15 @@ from starlette.types import Receive, Scope, Send
 from api import express
 from core import log
 from core.db import Database
+from core.glance import UNHEARD_SECONDS
 from core.jobs.history import Written, written_after
 from core.tables import ENDED, Job
 
 SECONDS, SOON_SECONDS = 0.1, 0.02
 FOLLOWS_SECONDS = 0.2
 """Where something happened to a job more follows at once: so long it is looked for sooner."""
+SHARE = 0.1
+"""Of the time may go into looking where commits ring, unless that made anybody wait for longer than ``SECONDS``."""
 BATCH = 200
 QUEUE = 8
 """Batches that may wait for a client."""
@@ -34,7 +39,7 @@ PING_SECONDS = 15.0
 PING = b": ping\n\n"
 RETRY = b"retry: 2000\n\n"
 _STATES = select(Job.id, Job.last_seq, Job.state).where(Job.id.in_(bindparam("ids", expanding=True)))
-"""Built once: it is asked ten times a second."""
+"""Built once: it is asked up to ten times a second."""
 
 
 @dataclass(eq=False)
@@ -73,6 +78,7 @@ class Tailer:
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
         self._happened = 0.0
+        self._woken = asyncio.Event()
 
     def add(self, listener: Listener) -> None:
         """Begin to read for a stream."""
@@ -80,12 +86,17 @@ class Tailer:
             listener.queue.put_nowait((b"", True))
             return
         self._listeners.add(listener)
+        self._woken.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
     def remove(self, listener: Listener) -> None:
         """The client has left."""
         self._listeners.discard(listener)
+
+    def has_room(self) -> None:
+        """A queue that was full is so no more."""
+        self._woken.set()
 
     def listeners(self, job_id: str) -> list[Listener]:
         """The open streams of a job."""
@@ -99,12 +110,22 @@ class Tailer:
                 listener.queue.get_nowait()
             listener.queue.put_nowait((b"", True))
         self._listeners.clear()
-        self._glance.close()
+        self._woken.set()
+        if self._task is None or self._task.done():
+            self._glance.close()
 
     async def _run(self) -> None:
+        try:
+            await self._follow()
+        finally:
+            if self._stopped:
+                self._glance.close()
+
+    async def _follow(self) -> None:
         away = False
         while self._listeners:
-            more = False
+            more, looked = False, time.monotonic()
+            self._woken.clear()
             try:
                 more = await self._round()
             except SQLAlchemyError as error:
@@ -113,8 +134,28 @@ class Tailer:
                 away = True
             else:
                 away = False
-            soon = time.monotonic() - self._happened < FOLLOWS_SECONDS
-            await asyncio.sleep(0 if more else SOON_SECONDS if soon else SECONDS)
+            if more:
+                await asyncio.sleep(0)
+            else:
+                await self._wait(looked)
+
+    async def _wait(self, looked: float) -> None:
+        """Until it is worth to look again after the last look."""
+        now, bell, loop = time.monotonic(), self._glance.bell, asyncio.get_running_loop()
+        if bell is None:
+            least = most = SOON_SECONDS if now - self._happened < FOLLOWS_SECONDS else SECONDS
+        else:
+            least, most = min((now - looked) / SHARE, SECONDS), UNHEARD_SECONDS
+            loop.add_reader(bell, self._woken.set)
+        try:
+            async with asyncio.timeout(most):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        finally:
+            if bell is not None:
+                loop.remove_reader(bell)
+        await asyncio.sleep(looked + least - time.monotonic())
 
     async def _round(self) -> bool:
         """Read once for everybody who can take something; returns whether more is there already."""
@@ -204,6 +245,8 @@ class EventStream(Response):
                 data, last = await asyncio.wait_for(listener.queue.get(), PING_SECONDS)
             except TimeoutError:
                 data = PING
+            if listener.queue.qsize() == QUEUE - 1:
+                self._tailer.has_room()
 
 
 async def until_gone(receive: Receive) -> None:

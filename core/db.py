@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from core.glance import Glance
+from core.glance import Glance, ring
 
 BUSY_TIMEOUT_SECONDS = 10
 IDLE_IN_TRANSACTION_SECONDS = 15
@@ -32,6 +32,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._file = self.url.database if self.is_sqlite and self.url.database != ":memory:" else None
         self.engine = (
             _sqlite_engine(self.url.database, pool_size) if self.is_sqlite else _postgres_engine(url, pool_size)
         )
@@ -52,6 +53,8 @@ class Database:
                 self.met_full_disk |= disk_is_full(error)
                 session.rollback()
                 raise
+        if self._file is not None:
+            ring(self._file)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -69,8 +72,8 @@ class Database:
             yield connection
 
     def glance(self) -> Glance:
-        """Marks that tell whether anything was committed; close it."""
-        return Glance(self.url.database if self.is_sqlite and self.url.database != ":memory:" else None)
+        """Tells whether anything was committed; close it."""
+        return Glance(self._file)
 
     @property
     def may_be_full(self) -> bool:

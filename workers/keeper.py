@@ -9,9 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import jobs, log
 from core.db import Database
 from core.errors import LeaseLost
+from core.glance import UNHEARD_SECONDS
 from core.jobs.record import requested
 
 POLL_SECONDS = 0.25
+"""Between two looks, at the least."""
 SAFETY_SECONDS = 1.0
 
 
@@ -32,12 +34,12 @@ class Keeper:
         self._glance = database.glance()
         self._mark: int | None = None
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._stop = threading.Event()
+        self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name=f"keeper-{lease.job_id}", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
+        while self._glance.wait(self._stop, POLL_SECONDS, most=min(UNHEARD_SECONDS, self._seconds / 8)):
             try:
                 self._ask()
             except LeaseLost:
@@ -48,9 +50,8 @@ class Keeper:
                 log.get(__name__).warning("lease_not_renewed", job=self._lease.job_id, error=str(error).splitlines()[0])
 
     def _ask(self) -> None:
-        asked = time.monotonic()
+        asked, mark = time.monotonic(), self._glance.mark()
         if asked - self._renewed < self._seconds / 3:
-            mark = self._glance.mark()
             if mark is not None and mark == self._mark:
                 return
             with self._database.looking() as connection:
@@ -81,7 +82,8 @@ class Keeper:
 
     def close(self) -> None:
         """Stop renewing."""
-        self._stop.set()
+        os.eventfd_write(self._stop, 1)
         self._thread.join()
         self._glance.close()
+        os.close(self._stop)
         os.close(self.bell)

@@ -31,7 +31,7 @@ DRAIN_SECONDS = 1.0
 TICK_SECONDS = 0.2
 METRICS_SECONDS = (0.25, 1.0)
 """All that a training says in so long is read and stored at once, since each time takes milliseconds from its cores:
-a tenth of the time it has run so far, between these. A child that has said much rings before."""
+a fifth of the time it has run so far, between these. A child that has said much rings before."""
 FULL_SECONDS = 0.02
 """Until a recorder is looked at again that had no room for more."""
 MOST_READS = 64
@@ -171,7 +171,7 @@ def _patience(attempt: Attempt) -> float:
     if attempt.recorder.full:
         return FULL_SECONDS
     (shortest, longest), now = METRICS_SECONDS, time.monotonic()
-    patience = min(max(shortest, (now - attempt.under_way_since) / 10), longest)
+    patience = min(max(shortest, (now - attempt.under_way_since) / 5), longest)
     if attempt.killed_for is not None:  # its end wakes us
         return patience
     return max(0.0, min(patience, min(attempt.timeout or math.inf, attempt.keeper.deadline) - now))

@@ -90,7 +90,7 @@ def _hashes(rows: Sequence[Checkpoint]) -> set[str]:
 _REQUESTED = select(Job.requested).where(
     Job.id == bindparam("id"), Job.attempt == bindparam("number"), Job.state == "running"
 )
-"""Built once: it is asked four times a second, beside a training."""
+"""Built once: it is asked up to four times a second, beside a training."""
 
 
 def requested(connection: Connection, lease: Lease) -> str | None:

@@ -26,6 +26,8 @@ START_SECONDS = 300.0
 """For one part. A slow machine may take minutes to read torch the first time; a part that fails is known at once."""
 STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.1
+WATCH_SECONDS = 0.5
+"""Between looks at parts that run: each takes from a training beside it."""
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
 """A part that ran this long starts again at once when it dies; one that dies sooner waits longer each time."""
@@ -220,7 +222,7 @@ class Up:
     def _watch(self) -> None:
         pauses: dict[str, float] = {}
         due: dict[str, float] = {}
-        while not self.stopping.wait(LOOK_SECONDS):
+        while not self.stopping.wait(WATCH_SECONDS):
             for part in self._parts:
                 now = time.monotonic()
                 if part.name in due:
