@@ -1,12 +1,11 @@
 """What every request needs to know from the catalog, kept in memory: the API keys, and the catalog's revision.
 
-A thread reads the revision when something was committed, every 250 ms at most, and the keys when it has changed, so
-that authentication and predictions touch no database. While the database is away the process goes on with what it knows
-for 300 s.
+A thread reads the revision when something was committed, or may have been, every 250 ms at most, and the keys when it
+has changed, so that authentication and predictions touch no database. While the database is away the process goes on
+with what it knows for 300 s.
 """
 
 import contextlib
-import os
 import threading
 import time
 from dataclasses import dataclass
@@ -40,7 +39,6 @@ class CatalogWatch:
         self._glance = database.glance()
         self._mark: int | None = None
         self._looking = threading.Lock()
-        self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="catalog-watch", daemon=True)
 
     def start(self) -> None:
@@ -50,11 +48,11 @@ class CatalogWatch:
 
     def stop(self) -> None:
         """End the thread."""
-        os.eventfd_write(self._stop, 1)
+        self._glance.stop()
         self._thread.join(5)
-        if not self._thread.is_alive():  # or the database is away, and it may still read them
-            self._glance.close()
-            os.close(self._stop)
+        if not self._thread.is_alive():  # or the database is away, and it goes on for a while
+            with self._looking:
+                self._glance.close()
 
     def look_soon(self) -> None:
         """Look now if that is possible: after a write of this process, so that the caller's next request sees it."""
@@ -92,7 +90,7 @@ class CatalogWatch:
 
     def _run(self) -> None:
         away = False
-        while self._glance.wait(self._stop, SECONDS):
+        while self._glance.wait(SECONDS):
             away = self._try(away)
 
     def _try(self, away: bool) -> bool:

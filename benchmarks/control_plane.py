@@ -90,7 +90,7 @@ def _api(folder: Path, database_url: str) -> Iterator[int]:
         "EPOCHD_PORT": str(port),
         "EPOCHD_LOG_LEVEL": "warning",
     }
-    with _process(redis.command(path, folder), folder / "redis.log"):
+    with _process(redis.command(redis.executable(), path, folder), folder / "redis.log"):
         _until(lambda: redis.answers(path), "Redis")
         subprocess.run([sys.executable, "-m", "migrations"], env=env, check=True, capture_output=True)
         with _process([sys.executable, "-m", "api"], folder / "api.log", env=env):

@@ -27,6 +27,8 @@ class Glance:
         self._looked = time.monotonic()
         self.bell: int | None = None
         """A descriptor that can be read once something was committed; known from the first mark on, if there is one."""
+        self._stopped, self._stop = os.pipe()
+        self._descriptors: tuple[int, ...] = (self._stopped, self._stop)
 
     def mark(self) -> int | None:
         """Two equal marks: nothing was committed between them. None: it cannot be told, so look.
@@ -50,40 +52,48 @@ class Glance:
             return None
         return found
 
-    def wait(self, stop: int, least: float, most: float = UNHEARD_SECONDS) -> bool:
-        """Wait until it is worth to look again; False once the descriptor ``stop`` can be read.
+    def wait(self, least: float, most: float = UNHEARD_SECONDS) -> bool:
+        """Wait until it is worth to look again; False once another thread has called ``stop``.
 
-        That is ``least`` seconds after the last mark, or, where commits ring, at the first one after that; ``most``
-        seconds from now if none does.
+        Where commits ring that is at the first one, ``least`` seconds after the last mark at the soonest and ``most``
+        seconds from now at the latest; elsewhere it is ``least`` seconds from now.
         """
-        if self.bell is not None and stop in _readable([stop, self.bell], most):
-            return False
-        early = self._looked + least - time.monotonic()
-        return not _readable([stop], max(0.0, early))
+        pause = least
+        if self.bell is not None:
+            _await([self._stopped, self.bell], most)
+            pause = max(0.0, self._looked + least - time.monotonic())
+        return not _await([self._stopped], pause)
+
+    def stop(self) -> None:
+        """End the wait, and every later one."""
+        os.write(self._stop, b".")
 
     def close(self) -> None:
-        """Close the connection and the bell."""
+        """Close the connection and the bell; only when nobody waits."""
         if self._connection is not None:
             self._connection.close()
-        if self.bell is not None:
-            os.close(self.bell)
-            self.bell = None
+        descriptors, self._descriptors, self.bell = self._descriptors, (), None
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def _hang_bell(self, path: str) -> None:
         try:
             self.bell = inotify.touched(path)
+            self._descriptors = (*self._descriptors, self.bell)
         except OSError as error:
-            log.get(__name__).info("commits_do_not_ring", reason=error.strerror or str(error))
+            reason = f"no inotify: {error.strerror or error}"  # at "Too many open files": fs.inotify.max_user_instances
+            log.get(__name__).info("commits_do_not_ring", reason=reason)
 
 
 def ring(path: str) -> None:
     """Tell every :class:`Glance` at this SQLite file, in all processes, that something was committed."""
-    with contextlib.suppress(OSError):  # it may be touched only by its owner; they look without it too
+    with contextlib.suppress(OSError):  # a file that was moved away, say; they look without it too
         os.utime(path)
 
 
-def _readable(descriptors: list[int], seconds: float) -> list[int]:
+def _await(descriptors: list[int], seconds: float) -> bool:
+    """Wait until one of them can be read; whether one can."""
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
-    return [descriptor for descriptor, _ in poll.poll(seconds * 1000)]
+    return bool(poll.poll(seconds * 1000))

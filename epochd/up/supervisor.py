@@ -149,10 +149,12 @@ class Up:
             env["EPOCHD_BOOTSTRAP_KEY_FILE"] = str(self.key_file)
         if not env.get("EPOCHD_BROKER_URL"):
             path = self._folder.runtime() / "redis.sock"
-            folder = self.data_dir / "redis"
-            folder.mkdir(exist_ok=True)
+            program = redis.executable()
+            folder = redis.folder(program, self.data_dir)
+            folder.mkdir(parents=True, exist_ok=True)
             env["EPOCHD_BROKER_URL"] = f"redis+socket://{path}"
-            self._redis = Part("redis", redis.command(path, folder), env, self._folder.logs / "redis.log", self._say)
+            command = redis.command(program, path, folder)
+            self._redis = Part("redis", command, env, self._folder.logs / "redis.log", self._say)
             self._socket = path
         log = self._folder.logs
         self._migrations = Part(

@@ -1,18 +1,22 @@
-"""The bell of a glance: whoever commits to SQLite rings, in any process, and nobody else."""
+"""The bell of a glance: whoever commits to SQLite rings, in any process; reading rings nothing."""
 
+import asyncio
 import os
 import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from core import glance, ids
+from api import stream
+from core import db, ids, inotify, jobs
 from core.db import Database, now
+from core.specs import TrainJob
 from core.tables import Blob
 
 COMMIT = """
@@ -24,13 +28,6 @@ database = Database(sys.argv[1])
 with database.transaction() as session:
     session.add(Blob(id=ids.new("blob"), touched_at=now(session)))
 """
-
-
-@pytest.fixture
-def stop() -> Iterator[int]:
-    descriptor = os.eventfd(0)
-    yield descriptor
-    os.close(descriptor)
 
 
 def rung(bell: int | None) -> bool:
@@ -64,42 +61,86 @@ def test_reading_and_rolling_back_do_not_ring(database: Database) -> None:
         assert not rung(looker.bell)
 
 
-def test_a_wait_ends_with_a_commit_or_with_stop(database: Database, stop: int) -> None:
+def commit(database: Database) -> None:
+    with database.transaction() as session:
+        session.add(Blob(id=ids.new("blob"), touched_at=now(session)))
+
+
+def test_a_wait_ends_with_a_commit_or_with_stop(database: Database) -> None:
     with closing(database.glance()) as looker:
         looker.mark()
-        with database.transaction() as session:
-            session.add(Blob(id=ids.new("blob"), touched_at=now(session)))
-        began = time.monotonic()
-        assert looker.wait(stop, 0.0, most=60.0)
-        assert time.monotonic() - began < 30.0
+        commit(database)
+        assert takes(lambda: looker.wait(0.0, 60.0)) < 30.0
         looker.mark()
-        began = time.monotonic()
-        assert looker.wait(stop, 0.2, most=0.05)
-        assert time.monotonic() - began >= 0.19  # "least" holds with nothing rung, too
-        os.eventfd_write(stop, 1)
-        assert not looker.wait(stop, 60.0, most=60.0)
+        assert takes(lambda: looker.wait(0.2, 0.05)) >= 0.19  # the least holds with nothing rung, too
+        looker.stop()
+        assert takes(lambda: not looker.wait(60.0, 60.0)) < 30.0
 
 
-def test_without_inotify_it_is_looked_at_times(database: Database, stop: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def takes(question: Callable[[], bool]) -> float:
+    began = time.monotonic()
+    assert question()
+    return time.monotonic() - began
+
+
+def test_a_commit_that_could_not_ring_is_seen_at_the_next_look(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer was killed between the two."""
+    monkeypatch.setattr(db, "ring", lambda path: None)
+    with closing(database.glance()) as looker:
+        mark = looker.mark()
+        commit(database)
+        assert takes(lambda: looker.wait(0.25)) < 30.0
+        assert mark is None or looker.mark() != mark
+
+
+def test_without_inotify_it_is_looked_at_times(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(path: str) -> int:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(glance.inotify, "touched", refused)
+    monkeypatch.setattr(inotify, "touched", refused)
     with closing(database.glance()) as looker:
         mark = looker.mark()
         assert looker.bell is None
-        assert looker.wait(stop, 0.01, most=60.0)
+        assert takes(lambda: looker.wait(0.01, 60.0)) < 30.0
         assert looker.mark() == mark
+
+
+def test_a_stream_is_woken_by_a_commit_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "UNHEARD_SECONDS", 600.0)
+    with database.transaction() as session:
+        body = {"dataset": "digits", "network": {"family": "rnn"}}
+        job_id = jobs.submit(session, "default", TrainJob.model_validate(body)).id
+
+    def cancel() -> None:
+        with database.transaction() as session:
+            jobs.cancel(session, "default", job_id)
+
+    async def follow() -> None:
+        tailer, listener = stream.Tailer(database), stream.Listener(job_id, 0)
+        tailer.add(listener)
+        first, _ = await listener.queue.get()
+        assert b"event: event" in first
+        await asyncio.sleep(0.3)  # it has looked, and waits
+        await asyncio.to_thread(cancel)
+        async with asyncio.timeout(60):
+            rest, ended = await listener.queue.get()
+        assert ended and b"cancelled" in rest
+        tailer.stop()
+
+    asyncio.run(follow())
 
 
 def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/some.db")
-    with database.transaction():
-        pass
-    before = len(os.listdir("/proc/self/fd"))
+    with database.reading() as session:
+        session.execute(text("SELECT 1"))
+    counts = set()
     for _ in range(3):
         with closing(database.glance()) as looker:
             looker.mark()
             assert looker.bell is not None
-    assert len(os.listdir("/proc/self/fd")) == before
+        counts.add(len(os.listdir("/proc/self/fd")))
+    assert len(counts) == 1
     database.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from stack import PATIENCE, gone, until
 
 from epochd import Client, Update
+from epochd.up.redis import packed
 
 Start = Callable[..., tuple[subprocess.Popen[str], dict[str, Any]]]
 
@@ -24,10 +26,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start `epochd up` on a folder below tmp_path; it is killed at the end whatever happens."""
     started: list[subprocess.Popen[str]] = []
 
-    def up(*options: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    def up(*options: str, **variables: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHD_")}
         # Two threads of one training that wait for each other crawl on a machine that is busy with other tests.
-        env["EPOCHD_WORKER_THREADS"] = "1"
+        env |= {"EPOCHD_WORKER_THREADS": "1", **variables}
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -90,6 +92,21 @@ def test_up_leaves_nothing_behind_when_it_is_killed(start: Start) -> None:
     until(lambda: all(map(gone, parts)), "all parts to be gone")
     _, again = start()  # the folder is free, and its Redis starts on what is left
     assert httpx.get(f"{again['url']}/readyz", timeout=PATIENCE).is_success
+
+
+def test_up_has_a_redis_where_none_is_installed_and_takes_one_that_is_later(start: Start, tmp_path: Path) -> None:
+    """Neither can read the other's files."""
+    installed = shutil.which("redis-server")
+    if installed is None:
+        pytest.skip("redis-server is not installed")
+    for path, program in ((str(tmp_path), str(packed())), (os.environ["PATH"], installed)):
+        process, ready = start(PATH=path)
+        assert os.path.realpath(program) in {part.exe() for part in family(process)}
+        with Client(ready["url"]) as client:
+            body = {"dataset": "digits", "network": {"family": "rnn"}, "hyperparameters": {"steps": 2}}
+            assert client.wait(client.submit(body)["id"], timeout=PATIENCE)["status"] == "succeeded"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_client_follows_a_job_over_a_restart_of_the_api(start: Start) -> None:
