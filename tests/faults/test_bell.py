@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -129,7 +130,8 @@ def test_a_stream_is_woken_by_a_commit_alone(database: Database, monkeypatch: py
         assert ended and b"cancelled" in rest
         tailer.stop()
 
-    asyncio.run(follow())
+    with ThreadPoolExecutor(1) as thread:  # this one has Playwright's loop, once a browser test came before
+        thread.submit(lambda: asyncio.run(follow())).result()
 
 
 def test_no_descriptor_stays_open(tmp_path: Path) -> None:
