@@ -96,7 +96,7 @@ class Redis:
         if tcp:
             port = free_port()
             self.url = f"redis://127.0.0.1:{port}/0"
-            self.command = [_redis_server(), *command, "--bind", "127.0.0.1", "--port", str(port)]
+            self.command = [redis_server(), *command, "--bind", "127.0.0.1", "--port", str(port)]
         else:
             path = folder / "s"
             self.url = f"redis+socket://{path}"
@@ -130,7 +130,8 @@ class Redis:
         self.process.stop()
 
 
-def _redis_server() -> str:
+def redis_server() -> str:
+    """The one from PATH; where there is none, the test is skipped."""
     found = shutil.which("redis-server")
     if found is None:
         import pytest
@@ -141,7 +142,7 @@ def _redis_server() -> str:
 
 def embedded_redis() -> str:
     """The server that pip brought, else the one from PATH."""
-    return str(packed() or _redis_server())
+    return str(packed() or redis_server())
 
 
 class Stack:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from stack import PATIENCE, gone, until
+from stack import PATIENCE, gone, redis_server, until
 
 from epochd import Client, Update
 from epochd.up.redis import packed
@@ -96,10 +95,7 @@ def test_up_leaves_nothing_behind_when_it_is_killed(start: Start) -> None:
 
 def test_up_has_a_redis_where_none_is_installed_and_takes_one_that_is_later(start: Start, tmp_path: Path) -> None:
     """Neither can read the other's files."""
-    installed = shutil.which("redis-server")
-    if installed is None:
-        pytest.skip("redis-server is not installed")
-    for path, program in ((str(tmp_path), str(packed())), (os.environ["PATH"], installed)):
+    for path, program in ((str(tmp_path), str(packed())), (os.environ["PATH"], redis_server())):
         process, ready = start(PATH=path)
         assert os.path.realpath(program) in {part.exe() for part in family(process)}
         with Client(ready["url"]) as client:
